@@ -1,0 +1,1 @@
+"""Governed assets: the gate on the path to the output."""

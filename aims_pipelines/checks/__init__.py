@@ -1,0 +1,1 @@
+"""Checks that judge a candidate before it exists for anyone else."""

@@ -1,0 +1,82 @@
+"""What a check may see of a candidate: the facts about it, never the machinery around it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from aims_pipelines.core.verdict import NotApplicable, Verdict
+from aims_pipelines.records.models import DatasetRecord, Limits
+from aims_pipelines.stats.profile import Profile
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputVersion:
+    """An input that was admitted: it carries a passing verdict for exactly these bytes.
+
+    Args:
+        asset: Name of the governed asset it came from.
+        digest: Its data version, ``sha256:…``.
+        evidence: Ledger entry that holds the passing verdict.
+    """
+
+    asset: str
+    digest: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A computed table that is not yet published.
+
+    Args:
+        asset: Name of the governed asset.
+        record: Its dataset record.
+        limits: The limits in force for it.
+        digest: Digest of its rows, ``sha256:…``.
+        profile: What one pass over its rows kept.
+        batches: Opens its rows again, from the start; for the few checks that profiles cannot serve.
+        now: The one reference time of the judgement, aware UTC.
+        code_version: Version or digest of the code that computed it; empty if unknown.
+        source_digest: SHA-256 of the declared source file as read; empty if it has none or it was unreadable.
+        inputs: Admitted inputs.
+        missing_inputs: Declared upstream assets for which no admitted version was given.
+        reference: Profile of the reference version, ``None`` before the first publication.
+        reference_digest: Its data version; empty before the first publication.
+        current: Profile of the version that is current now, ``None`` before the first publication.
+        others: Profiles of the current versions of datasets that this one must share no rows with.
+        records_dir: Folder that relative paths in records start from.
+    """
+
+    asset: str
+    record: DatasetRecord
+    limits: Limits
+    digest: str
+    profile: Profile
+    batches: Callable[[], Iterator["pa.RecordBatch"]]
+    now: datetime
+    code_version: str = ""
+    source_digest: str = ""
+    inputs: tuple[InputVersion, ...] = ()
+    missing_inputs: tuple[str, ...] = ()
+    reference: Profile | None = None
+    reference_digest: str = ""
+    current: Profile | None = None
+    others: Mapping[str, Profile] = field(default_factory=dict)
+    records_dir: Path = Path()
+
+
+class DatasetCheck(Protocol):
+    """A check of a dataset candidate."""
+
+    name: str
+    version: str
+    description: str
+
+    def judge(self, candidate: Candidate) -> Verdict | NotApplicable:
+        """Answer for the candidate. An exception is turned into an inconclusive verdict by the caller."""
+        ...

@@ -1,0 +1,1 @@
+"""The YAML face for dg."""

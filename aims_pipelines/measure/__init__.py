@@ -1,0 +1,1 @@
+"""Rows to profiles: the Arrow kernel, and readers for files and frames."""

@@ -1,0 +1,1 @@
+"""Model cards: collected from evidence, typed, rendered."""

@@ -1,0 +1,1 @@
+"""Policy as reviewed files: ten kinds of YAML records, typed and cross-checked."""

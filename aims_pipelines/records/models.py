@@ -1,0 +1,235 @@
+"""The record kinds as types. One YAML file holds one record; unknown keys are faults.
+
+Field descriptions become the JSON Schema that editors use, and the records reference.
+"""
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=100)]
+
+
+class Part(BaseModel):
+    """Base of everything inside a record: immutable, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Stage(StrEnum):
+    """How strictly a check is enforced."""
+
+    WARN = "warn"
+    BLOCK = "block"
+
+
+class ColumnType(StrEnum):
+    """What a column holds, whatever its storage."""
+
+    INTEGER = "integer"
+    NUMBER = "number"
+    STRING = "string"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    TIMESTAMP = "timestamp"
+
+
+class ColumnContract(Part):
+    """What one column must look like."""
+
+    type: ColumnType = Field(description="What the column holds.")
+    description: str = Field("", description="Meaning, unit and origin, for people.")
+    max_missing: Fraction = Field(0.0, description="Largest share of missing values, 0 to 1.")
+    min: float | None = Field(None, description="Smallest valid number.", allow_inf_nan=False)
+    max: float | None = Field(None, description="Largest valid number.", allow_inf_nan=False)
+    allowed: tuple[str | int | float | bool, ...] | None = Field(None, description="The only valid values.")
+    pattern: str | None = Field(None, description="Regular expression that every value must match in full.")
+    max_invalid: Fraction = Field(0.0, description="Largest share of values outside min, max, allowed or pattern.")
+    unique: bool = Field(False, description="Whether each value may occur only once.")
+    personal: bool = Field(False, description="Whether the column holds personal data (names, e-mail, numbers …).")
+
+
+class Label(Part):
+    """The column to predict."""
+
+    column: str = Field(description="Name of the label column.")
+    positive: str | int | float | bool | None = Field(
+        None, description="For classification: the value that is the favourable or flagged outcome."
+    )
+    task: Literal["classification", "regression"] = Field("classification", description="Kind of prediction.")
+
+
+class Protected(Part):
+    """An attribute whose groups must not be treated worse."""
+
+    column: str = Field(description="Name of the column.")
+    bands: tuple[float, ...] = Field((), description="Inner band edges, ascending, for a numeric column.")
+
+
+class Source(Part):
+    """Where the data comes from and on what basis it may be used."""
+
+    path: str | None = Field(None, description="File, relative to the project folder, or absolute.")
+    upstream: tuple[str, ...] = Field((), description="Governed assets it is derived from.")
+    sha256: str | None = Field(None, description="Pin: only a file with this digest is accepted.")
+    licence: str = Field(description="Licence or contract under which the data may be used.")
+    legal_basis: str = Field(description="Legal basis for the processing, or 'no personal data'.")
+    origin: str = Field("", description="Who collected it, when and how.")
+
+
+class Accepted(Part):
+    """A known shortfall that a person has looked at: shown, time-limited, and only as bad as measured."""
+
+    check: str = Field(description="Name of the check, such as label_rate_gap.")
+    target: str = Field("", description="Target within the check, such as sex or sex=Female; empty for the whole.")
+    observed: float = Field(description="Value measured when it was accepted.", allow_inf_nan=False)
+    tolerance: float = Field(
+        0.0, ge=0, description="How much worse than observed it may become.", allow_inf_nan=False
+    )
+    reason: str = Field(min_length=1, description="Why it is acceptable for now.")
+    review_by: date = Field(description="From this day on it is no longer accepted.")
+
+
+class ExpectationSuite(Part):
+    """A Great Expectations suite of the user, run as is."""
+
+    path: str = Field(description="Suite as JSON, relative to the records folder.")
+    rows: int | None = Field(None, ge=1, description="Run on a sample of this many rows; the whole table if absent.")
+
+
+class OutlierAction(StrEnum):
+    """What happens to rows with outlying values."""
+
+    FLAG = "flag"
+    CLIP = "clip"
+    QUARANTINE = "quarantine"
+
+
+class Reference(StrEnum):
+    """Which earlier version drift is judged against."""
+
+    FIRST = "first"
+    PREVIOUS = "previous"
+
+
+class Inconclusive(StrEnum):
+    """What an inconclusive drift answer does."""
+
+    REFUSE = "refuse"
+    POOL = "pool"
+    ACCEPT = "accept"
+
+
+class Limits(Part):
+    """Limits of the checks of a dataset. Defaults are documented in the records reference."""
+
+    min_rows: int = Field(100, ge=1, description="Fewest rows that a version may have.")
+    max_row_loss: Fraction = Field(0.5, description="Largest share of rows fewer than in the current version.")
+    max_duplicate_rows: Fraction = Field(0.01, description="Largest share of rows that repeat another row.")
+    max_age_days: float | None = Field(None, gt=0, description="Oldest newest time value, in days before now.")
+    max_outliers: Fraction = Field(0.02, description="Largest share of outlying values in a numeric column.")
+    outlier_action: OutlierAction = Field(OutlierAction.FLAG, description="What to do with outlying values.")
+    min_group_size: int = Field(100, ge=1, description="Fewest rows for which a group is judged.")
+    min_group_share: Fraction = Field(0.0, description="Smallest share of the rows that each group must have.")
+    max_label_rate_gap: Fraction = Field(0.1, description="Largest gap between groups' positive-label rates.")
+    max_proxy_strength: Fraction = Field(
+        0.5, description="Largest strength (0 to 1) with which one feature may predict a protected attribute."
+    )
+    drift_reference: Reference = Field(Reference.FIRST, description="Version that drift is judged against.")
+    drift_effect: Positive = Field(0.1, description="Smallest shift worth refusing, total variation distance.")
+    drift_alpha: Fraction = Field(0.01, description="False-discovery rate of the drift check.")
+    drift_inconclusive: Inconclusive = Field(Inconclusive.REFUSE, description="What an inconclusive answer does.")
+    confidence: Fraction = Field(0.95, description="Coverage of intervals.")
+
+
+class Envelope(Part):
+    """What every record carries."""
+
+    id: Identifier = Field(description="Unique among records of its kind.")
+    title: str = Field(min_length=1, description="Name for people.")
+    owner: str = Field(min_length=1, description="Role or party who answers for it.")
+    controls: tuple[str, ...] = Field((), description="Catalogue ids that the record serves, such as A.7.4.")
+    review_by: date | None = Field(None, description="Day on which the record is due for review.")
+    rationale: str = Field("", description="Why it is as it is.")
+
+
+class DatasetRecord(Envelope):
+    """A dataset: its source, contract, protected attributes and limits."""
+
+    kind: Literal["dataset"]
+    status: Literal["proposed", "admitted", "restricted", "expired", "erased"]
+    purpose: str = Field(min_length=1, description="What the data may be used for.")
+    role: Literal["source", "derived", "training", "holdout", "operational"] = "source"
+    source: Source
+    columns: dict[str, ColumnContract] = Field(min_length=1, description="The contract, column by column.")
+    extra_columns: Literal["refuse", "allow"] = Field("refuse", description="What undeclared columns mean.")
+    label: Label | None = None
+    protected: tuple[Protected, ...] = ()
+    intersections: tuple[tuple[str, ...], ...] = Field((), description="Protected attributes judged together.")
+    subject: str | None = Field(None, description="Column that identifies the person a row is about.")
+    time: str | None = Field(None, description="Column with the event time.")
+    disjoint_from: tuple[str, ...] = Field((), description="Datasets that must share no row with this one.")
+    expectations: tuple[ExpectationSuite, ...] = ()
+    policy: Identifier = Field("default", description="Policy record whose limits apply.")
+    limits: Limits | None = Field(None, description="Limits of this dataset, in place of its policy's.")
+    accepted: tuple[Accepted, ...] = ()
+
+
+class ModelLimits(Part):
+    """Limits of the checks of a model version."""
+
+    min_holdout_rows: int = Field(500, ge=1, description="Fewest rows of the pinned holdout.")
+    metric: Literal["roc_auc", "accuracy", "balanced_accuracy", "r2", "mae"] = "roc_auc"
+    min_metric: float = Field(0.7, description="The interval's lower end must reach it.", allow_inf_nan=False)
+    max_metric: float | None = Field(None, description="For error metrics such as mae.", allow_inf_nan=False)
+    max_subgroup_gap: Fraction = Field(0.1, description="Largest gap of the metric between groups.")
+    max_selection_rate_gap: Fraction = Field(0.2, description="Largest gap between groups' selection rates.")
+    max_error_rate_gap: Fraction = Field(0.2, description="Largest gap between groups' TPR, and FPR.")
+    max_calibration_error: Fraction = Field(0.1, description="Largest expected calibration error.")
+    max_generalisation_gap: Fraction = Field(0.1, description="Largest loss of the metric from train to holdout.")
+    min_group_size: int = Field(50, ge=1, description="Fewest members for which a group is judged.")
+    confidence: Fraction = Field(0.95, description="Coverage of intervals.")
+
+
+class PolicyRecord(Envelope):
+    """Limits and stages of enforcement that apply to datasets and models."""
+
+    kind: Literal["policy"]
+    status: Literal["draft", "approved", "in_force", "superseded"]
+    effective_from: date = Field(description="First day on which it applies; runs before it are not judged by it.")
+    dataset_limits: Limits = Field(default_factory=lambda: Limits())
+    model_limits: ModelLimits = Field(default_factory=lambda: ModelLimits())
+    stages: dict[str, Stage] = Field(default_factory=dict, description="Check name to stage; block if absent.")
+
+
+class SystemModel(Part):
+    """The model of a system and what it is trained and judged on."""
+
+    name: Identifier = Field(description="Registered model name in MLflow.")
+    training: str = Field(description="Dataset record that it is trained on.")
+    holdout: str = Field(description="Pinned dataset record that it is judged on.")
+    exclude: tuple[str, ...] = Field((), description="Columns that must not be features.")
+
+
+class SystemRecord(Envelope):
+    """An AI system: purpose, intended use, affected people, risk, and its model."""
+
+    kind: Literal["system"]
+    status: Literal["idea", "registered", "assessed", "approved_to_build", "in_service", "restricted", "retired"]
+    purpose: str = Field(min_length=1, description="What it is for.")
+    intended_use: str = Field(min_length=1, description="Who uses it, for which decision, with what oversight.")
+    out_of_scope: str = Field(min_length=1, description="What it must not be used for.")
+    affected: str = Field(min_length=1, description="Whom its output affects.")
+    risk: str = Field(min_length=1, description="What could go wrong, for whom, and what is done about it.")
+    limitations: str = Field("", description="Known limits, for readers of the card.")
+    model: SystemModel
+    policy: Identifier = Field("default", description="Policy record whose limits apply.")
+    limits: ModelLimits | None = Field(None, description="Limits of this system, in place of its policy's.")
+    accepted: tuple[Accepted, ...] = ()
+
+
+Record = Annotated[DatasetRecord | PolicyRecord | SystemRecord, Field(discriminator="kind")]

@@ -1,0 +1,1 @@
+"""Handles on Dagster and MLflow."""

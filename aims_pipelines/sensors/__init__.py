@@ -1,0 +1,1 @@
+"""Sensors that notice what went around the gate."""

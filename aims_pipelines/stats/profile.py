@@ -1,0 +1,183 @@
+"""The profile: what one pass over rows keeps, and all that any statistic may see.
+
+Profiles merge: the merge is associative and commutative and has an identity, so partitions, days and machines
+add up, and the profile of a concatenation equals the merge of the profiles.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Kind(StrEnum):
+    """How a column is measured."""
+
+    NUMERIC = "numeric"
+    CATEGORICAL = "categorical"  # strings, booleans, dictionaries
+    TEMPORAL = "temporal"  # dates and timestamps, measured in seconds since 1970-01-01 UTC
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distribution:
+    """Where the values of a numeric or temporal column lie. NaN and null are not in it; infinities are.
+
+    Args:
+        points: Sorted distinct positions, float64, shape (k,). Where ``exact``, they are the values themselves;
+            otherwise they are the representatives of log-linear bins (7 mantissa bits, relative error under 1 %).
+        counts: Values at each point, int64, shape (k,), each at least 1.
+        exact: Whether the points are values (low-cardinality columns) or bin representatives.
+    """
+
+    points: NDArray[np.float64]
+    counts: NDArray[np.int64]
+    exact: bool
+
+    @property
+    def total(self) -> int:
+        """Number of values."""
+        return int(self.counts.sum())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moments:
+    """Count, extremes and central moment sums of the finite values of a column.
+
+    Args:
+        count: Finite values.
+        minimum: Smallest finite value; NaN where ``count`` is 0.
+        maximum: Largest finite value; NaN where ``count`` is 0.
+        mean: Arithmetic mean; NaN where ``count`` is 0.
+        m2: Sum of squared deviations from the mean.
+        m3: Sum of cubed deviations from the mean.
+        m4: Sum of fourth powers of deviations from the mean.
+    """
+
+    count: int
+    minimum: float
+    maximum: float
+    mean: float
+    m2: float
+    m3: float
+    m4: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Categories:
+    """How often each category occurs. Nulls are not in it.
+
+    Args:
+        counts: Occurrences per category. All of them while ``exact``; afterwards a deterministic selection.
+        other: Occurrences of all categories not in ``counts``; 0 while exact.
+        distinct: Number of distinct categories; an estimate unless exact.
+        exact: Whether ``counts`` is complete.
+        buckets: Occurrences per hash bucket, int64, shape (b,), comparable between any two profiles; ``None``
+            while exact.
+    """
+
+    counts: Mapping[str, int]
+    other: int
+    distinct: int
+    exact: bool
+    buckets: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnProfile:
+    """What is kept of one column (of all rows, or of the rows of one group).
+
+    Args:
+        name: Column name.
+        kind: How it is measured.
+        storage_type: Arrow type it arrived in, such as ``int64`` or ``string``.
+        rows: Rows seen, missing ones included.
+        nulls: Missing values, not counting NaN.
+        nans: NaN values.
+        distribution: For numeric and temporal columns.
+        moments: For numeric and temporal columns.
+        categories: For categorical columns; for a boolean the categories are ``true`` and ``false``.
+    """
+
+    name: str
+    kind: Kind
+    storage_type: str
+    rows: int
+    nulls: int
+    nans: int = 0
+    distribution: Distribution | None = None
+    moments: Moments | None = None
+    categories: Categories | None = None
+
+    @property
+    def missing(self) -> int:
+        """Nulls and NaNs together."""
+        return self.nulls + self.nans
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupProfile:
+    """What is kept of the rows of one group.
+
+    Args:
+        rows: Rows in the group.
+        columns: One profile a column, keyed by name, measured over the rows of the group.
+    """
+
+    rows: int
+    columns: Mapping[str, ColumnProfile]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowSketch:
+    """A coordinated sample of row hashes, from which duplicate rows and overlap between tables are told.
+
+    Exact while no more than its capacity of distinct rows was seen. It says something about single rows, so it is
+    kept and dropped with them, and never released.
+
+    Args:
+        threshold: Hashes at or above it were let go; 2**64 - 1 while exact.
+        hashes: Sorted distinct 64-bit row hashes below the threshold, uint64, shape (k,).
+        counts: Rows with each hash, int64, shape (k,).
+    """
+
+    threshold: int
+    hashes: NDArray[np.uint64]
+    counts: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupSpec:
+    """A grouping to profile within: one column, or several for intersections; numeric columns in bands.
+
+    Args:
+        columns: Columns whose values define the groups, at least one.
+        bands: For a numeric column: the inner band edges, ascending. ``(30, 50)`` gives ``<30``, ``30-50``, ``>=50``.
+    """
+
+    columns: tuple[str, ...]
+    bands: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """How the grouping is called in profiles and verdicts, such as ``sex`` or ``race & sex``."""
+        return " & ".join(self.columns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """What one pass over the rows of a table keeps.
+
+    Args:
+        rows: Number of rows.
+        columns: One profile a column, in the table's order.
+        groups: Per grouping name and level, what is kept of that group's rows. A missing value is the level
+            ``(missing)``; levels beyond the cap are together ``(other)``.
+        row_sketch: Row hashes; ``None`` once rows are gone.
+    """
+
+    rows: int
+    columns: Mapping[str, ColumnProfile]
+    groups: Mapping[str, Mapping[str, GroupProfile]] = field(default_factory=dict)
+    row_sketch: RowSketch | None = None

@@ -1,0 +1,1 @@
+"""Where evidence and rows are kept: the ledger database and the dataset store."""
