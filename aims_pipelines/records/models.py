@@ -11,7 +11,36 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+Open = Annotated[float, Field(gt=0.0, lt=1.0, allow_inf_nan=False)]
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=100)]
+Text = Annotated[str, Field(min_length=1)]
+Scalar = str | int | float | bool
+
+DATASET_CHECK_NAMES = (
+    "provenance",
+    "schema",
+    "completeness",
+    "validity",
+    "uniqueness",
+    "freshness",
+    "outliers",
+    "expectations",
+    "representation",
+    "label_rate_gap",
+    "proxies",
+    "drift",
+    "leakage",
+    "personal_data",
+)
+MODEL_CHECK_NAMES = (
+    "provenance",
+    "performance",
+    "subgroup_performance",
+    "fairness_gap",
+    "calibration",
+    "generalisation",
+    "leakage",
+)
 
 
 class Part(BaseModel):
@@ -46,18 +75,22 @@ class ColumnContract(Part):
     max_missing: Fraction = Field(0.0, description="Largest share of missing values, 0 to 1.")
     min: float | None = Field(None, description="Smallest valid number.", allow_inf_nan=False)
     max: float | None = Field(None, description="Largest valid number.", allow_inf_nan=False)
-    allowed: tuple[str | int | float | bool, ...] | None = Field(None, description="The only valid values.")
+    allowed: tuple[Scalar, ...] | None = Field(None, description="The only valid values.")
     pattern: str | None = Field(None, description="Regular expression that every value must match in full.")
-    max_invalid: Fraction = Field(0.0, description="Largest share of values outside min, max, allowed or pattern.")
+    max_invalid: Fraction = Field(
+        0.0, description="Largest share of values outside min, max, allowed or pattern."
+    )
     unique: bool = Field(False, description="Whether each value may occur only once.")
-    personal: bool = Field(False, description="Whether the column holds personal data (names, e-mail, numbers …).")
+    personal: bool = Field(
+        False, description="Whether the column holds personal data (names, e-mail, numbers …)."
+    )
 
 
 class Label(Part):
     """The column to predict."""
 
     column: str = Field(description="Name of the label column.")
-    positive: str | int | float | bool | None = Field(
+    positive: Scalar | None = Field(
         None, description="For classification: the value that is the favourable or flagged outcome."
     )
     task: Literal["classification", "regression"] = Field("classification", description="Kind of prediction.")
@@ -75,9 +108,16 @@ class Source(Part):
 
     path: str | None = Field(None, description="File, relative to the project folder, or absolute.")
     upstream: tuple[str, ...] = Field((), description="Governed assets it is derived from.")
-    sha256: str | None = Field(None, description="Pin: only a file with this digest is accepted.")
-    licence: str = Field(description="Licence or contract under which the data may be used.")
-    legal_basis: str = Field(description="Legal basis for the processing, or 'no personal data'.")
+    null_values: tuple[str, ...] = Field(
+        (), description="Texts that mean 'missing' in a CSV file, besides the empty field."
+    )
+    sha256: str | None = Field(
+        None,
+        pattern=r"^sha256:[0-9a-f]{64}$",
+        description="Pin: only a file with this digest is accepted (sha256: and 64 hex digits).",
+    )
+    licence: Text = Field(description="Licence or contract under which the data may be used.")
+    legal_basis: Text = Field(description="Legal basis for the processing, or 'no personal data'.")
     origin: str = Field("", description="Who collected it, when and how.")
 
 
@@ -85,7 +125,9 @@ class Accepted(Part):
     """A known shortfall that a person has looked at: shown, time-limited, and only as bad as measured."""
 
     check: str = Field(description="Name of the check, such as label_rate_gap.")
-    target: str = Field("", description="Target within the check, such as sex or sex=Female; empty for the whole.")
+    target: str = Field(
+        "", description="Target within the check, such as sex or sex=Female; empty for the whole."
+    )
     observed: float = Field(description="Value measured when it was accepted.", allow_inf_nan=False)
     tolerance: float = Field(
         0.0, ge=0, description="How much worse than observed it may become.", allow_inf_nan=False
@@ -98,7 +140,9 @@ class ExpectationSuite(Part):
     """A Great Expectations suite of the user, run as is."""
 
     path: str = Field(description="Suite as JSON, relative to the records folder.")
-    rows: int | None = Field(None, ge=1, description="Run on a sample of this many rows; the whole table if absent.")
+    rows: int | None = Field(
+        None, ge=1, description="Run on a sample of this many rows; the whole table if absent."
+    )
 
 
 class OutlierAction(StrEnum):
@@ -128,22 +172,32 @@ class Limits(Part):
     """Limits of the checks of a dataset. Defaults are documented in the records reference."""
 
     min_rows: int = Field(100, ge=1, description="Fewest rows that a version may have.")
-    max_row_loss: Fraction = Field(0.5, description="Largest share of rows fewer than in the current version.")
+    max_row_loss: Fraction = Field(
+        0.5, description="Largest share of rows fewer than in the current version."
+    )
     max_duplicate_rows: Fraction = Field(0.01, description="Largest share of rows that repeat another row.")
-    max_age_days: float | None = Field(None, gt=0, description="Oldest newest time value, in days before now.")
+    max_age_days: float | None = Field(
+        None, gt=0, description="Oldest newest time value, in days before now."
+    )
     max_outliers: Fraction = Field(0.02, description="Largest share of outlying values in a numeric column.")
     outlier_action: OutlierAction = Field(OutlierAction.FLAG, description="What to do with outlying values.")
     min_group_size: int = Field(100, ge=1, description="Fewest rows for which a group is judged.")
-    min_group_share: Fraction = Field(0.0, description="Smallest share of the rows that each group must have.")
+    min_group_share: Fraction = Field(
+        0.0, description="Smallest share of the rows that each group must have."
+    )
     max_label_rate_gap: Fraction = Field(0.1, description="Largest gap between groups' positive-label rates.")
     max_proxy_strength: Fraction = Field(
         0.5, description="Largest strength (0 to 1) with which one feature may predict a protected attribute."
     )
     drift_reference: Reference = Field(Reference.FIRST, description="Version that drift is judged against.")
-    drift_effect: Positive = Field(0.1, description="Smallest shift worth refusing, total variation distance.")
-    drift_alpha: Fraction = Field(0.01, description="False-discovery rate of the drift check.")
-    drift_inconclusive: Inconclusive = Field(Inconclusive.REFUSE, description="What an inconclusive answer does.")
-    confidence: Fraction = Field(0.95, description="Coverage of intervals.")
+    drift_effect: Positive = Field(
+        0.1, description="Smallest shift worth refusing, total variation distance."
+    )
+    drift_alpha: Open = Field(0.01, description="False-discovery rate of the drift check.")
+    drift_inconclusive: Inconclusive = Field(
+        Inconclusive.REFUSE, description="What an inconclusive answer does."
+    )
+    confidence: Open = Field(0.95, description="Coverage of intervals.")
 
 
 class Envelope(Part):
@@ -160,50 +214,70 @@ class Envelope(Part):
 class DatasetRecord(Envelope):
     """A dataset: its source, contract, protected attributes and limits."""
 
-    kind: Literal["dataset"]
-    status: Literal["proposed", "admitted", "restricted", "expired", "erased"]
+    kind: Literal["dataset"] = Field(description="Always dataset.")
+    status: Literal["proposed", "admitted", "restricted", "expired", "erased"] = Field(
+        description="Where it is in its life."
+    )
     purpose: str = Field(min_length=1, description="What the data may be used for.")
-    role: Literal["source", "derived", "training", "holdout", "operational"] = "source"
-    source: Source
+    role: Literal["source", "derived", "training", "holdout", "operational"] = Field(
+        "source", description="What part it plays in a pipeline."
+    )
+    source: Source = Field(description="Where the data comes from and on what basis it may be used.")
     columns: dict[str, ColumnContract] = Field(min_length=1, description="The contract, column by column.")
     extra_columns: Literal["refuse", "allow"] = Field("refuse", description="What undeclared columns mean.")
-    label: Label | None = None
-    protected: tuple[Protected, ...] = ()
-    intersections: tuple[tuple[str, ...], ...] = Field((), description="Protected attributes judged together.")
+    label: Label | None = Field(None, description="The column to predict.")
+    protected: tuple[Protected, ...] = Field((), description="Attributes whose groups are compared.")
+    intersections: tuple[tuple[str, ...], ...] = Field(
+        (), description="Protected attributes judged together."
+    )
     subject: str | None = Field(None, description="Column that identifies the person a row is about.")
     time: str | None = Field(None, description="Column with the event time.")
     disjoint_from: tuple[str, ...] = Field((), description="Datasets that must share no row with this one.")
-    expectations: tuple[ExpectationSuite, ...] = ()
+    expectations: tuple[ExpectationSuite, ...] = Field(
+        (), description="Great Expectations suites, run as they are."
+    )
     policy: Identifier = Field("default", description="Policy record whose limits apply.")
-    limits: Limits | None = Field(None, description="Limits of this dataset, in place of its policy's.")
-    accepted: tuple[Accepted, ...] = ()
+    limits: Limits | None = Field(None, description="Limits of this dataset that differ from its policy's.")
+    accepted: tuple[Accepted, ...] = Field(
+        (), description="Known shortfalls that a person accepted for a time."
+    )
 
 
 class ModelLimits(Part):
     """Limits of the checks of a model version."""
 
     min_holdout_rows: int = Field(500, ge=1, description="Fewest rows of the pinned holdout.")
-    metric: Literal["roc_auc", "accuracy", "balanced_accuracy", "r2", "mae"] = "roc_auc"
+    metric: Literal["roc_auc", "accuracy", "balanced_accuracy", "r2", "mae"] = Field(
+        "roc_auc", description="How performance is measured; r2 and mae are for regression."
+    )
     min_metric: float = Field(0.7, description="The interval's lower end must reach it.", allow_inf_nan=False)
     max_metric: float | None = Field(None, description="For error metrics such as mae.", allow_inf_nan=False)
     max_subgroup_gap: Fraction = Field(0.1, description="Largest gap of the metric between groups.")
     max_selection_rate_gap: Fraction = Field(0.2, description="Largest gap between groups' selection rates.")
     max_error_rate_gap: Fraction = Field(0.2, description="Largest gap between groups' TPR, and FPR.")
     max_calibration_error: Fraction = Field(0.1, description="Largest expected calibration error.")
-    max_generalisation_gap: Fraction = Field(0.1, description="Largest loss of the metric from train to holdout.")
+    max_generalisation_gap: Fraction = Field(
+        0.1, description="Largest loss of the metric from train to holdout."
+    )
     min_group_size: int = Field(50, ge=1, description="Fewest members for which a group is judged.")
-    confidence: Fraction = Field(0.95, description="Coverage of intervals.")
+    confidence: Open = Field(0.95, description="Coverage of intervals.")
 
 
 class PolicyRecord(Envelope):
     """Limits and stages of enforcement that apply to datasets and models."""
 
-    kind: Literal["policy"]
-    status: Literal["draft", "approved", "in_force", "superseded"]
-    effective_from: date = Field(description="First day on which it applies; runs before it are not judged by it.")
-    dataset_limits: Limits = Field(default_factory=lambda: Limits())
-    model_limits: ModelLimits = Field(default_factory=lambda: ModelLimits())
-    stages: dict[str, Stage] = Field(default_factory=dict, description="Check name to stage; block if absent.")
+    kind: Literal["policy"] = Field(description="Always policy.")
+    status: Literal["draft", "approved", "in_force", "superseded"] = Field(
+        description="Where it is in its life."
+    )
+    effective_from: date = Field(
+        description="First day on which it applies; runs before it are not judged by it."
+    )
+    dataset_limits: Limits = Field(default_factory=Limits, description="Limits of datasets.")
+    model_limits: ModelLimits = Field(default_factory=ModelLimits, description="Limits of models.")
+    stages: dict[str, Stage] = Field(
+        default_factory=dict, description="Check name to stage; block if absent."
+    )
 
 
 class SystemModel(Part):
@@ -218,18 +292,26 @@ class SystemModel(Part):
 class SystemRecord(Envelope):
     """An AI system: purpose, intended use, affected people, risk, and its model."""
 
-    kind: Literal["system"]
-    status: Literal["idea", "registered", "assessed", "approved_to_build", "in_service", "restricted", "retired"]
+    kind: Literal["system"] = Field(description="Always system.")
+    status: Literal[
+        "idea", "registered", "assessed", "approved_to_build", "in_service", "restricted", "retired"
+    ] = Field(description="Where it is in its life.")
     purpose: str = Field(min_length=1, description="What it is for.")
-    intended_use: str = Field(min_length=1, description="Who uses it, for which decision, with what oversight.")
+    intended_use: str = Field(
+        min_length=1, description="Who uses it, for which decision, with what oversight."
+    )
     out_of_scope: str = Field(min_length=1, description="What it must not be used for.")
     affected: str = Field(min_length=1, description="Whom its output affects.")
     risk: str = Field(min_length=1, description="What could go wrong, for whom, and what is done about it.")
     limitations: str = Field("", description="Known limits, for readers of the card.")
-    model: SystemModel
+    model: SystemModel = Field(description="The model, and what it is trained and judged on.")
     policy: Identifier = Field("default", description="Policy record whose limits apply.")
-    limits: ModelLimits | None = Field(None, description="Limits of this system, in place of its policy's.")
-    accepted: tuple[Accepted, ...] = ()
+    limits: ModelLimits | None = Field(
+        None, description="Limits of this system that differ from its policy's."
+    )
+    accepted: tuple[Accepted, ...] = Field(
+        (), description="Known shortfalls that a person accepted for a time."
+    )
 
 
 Record = Annotated[DatasetRecord | PolicyRecord | SystemRecord, Field(discriminator="kind")]
