@@ -287,6 +287,10 @@ class SystemModel(Part):
     training: str = Field(description="Dataset record that it is trained on.")
     holdout: str = Field(description="Pinned dataset record that it is judged on.")
     exclude: tuple[str, ...] = Field((), description="Columns that must not be features.")
+    trusted_types: tuple[str, ...] = Field(
+        (),
+        description="Types, as module.Class, that a reviewer allows in the model file, besides scikit-learn's own.",
+    )
 
 
 class SystemRecord(Envelope):
