@@ -6,8 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from aims_pipelines.core.verdict import NotApplicable, Verdict
-from aims_pipelines.records.models import DatasetRecord, Limits
+from aims_pipelines.core.verdict import Finding, NotApplicable, Verdict
+from aims_pipelines.records.models import DatasetRecord, Limits, Stage
 from aims_pipelines.stats.profile import Profile
 
 if TYPE_CHECKING:
@@ -30,6 +30,21 @@ class InputVersion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Treated:
+    """What was done to outlying values before the candidate was profiled.
+
+    Args:
+        column: Column whose values were outlying.
+        values: Values that were clipped, or for which a row was taken out.
+        rows: Rows of the table before the treatment.
+    """
+
+    column: str
+    values: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """A computed table that is not yet published.
 
@@ -48,8 +63,12 @@ class Candidate:
         reference: Profile of the reference version, ``None`` before the first publication.
         reference_digest: Its data version; empty before the first publication.
         current: Profile of the version that is current now, ``None`` before the first publication.
+        preceding: Profiles of the windows before this one, newest first, for pooling; windows that were
+            refused only because their drift was inconclusive included, or pooling could never start.
         others: Profiles of the current versions of datasets that this one must share no rows with.
         records_dir: Folder that relative paths in records start from.
+        stages: Stage of enforcement per check name, from the policy; a check that is not named blocks.
+        treated: What the outlier policy did to the rows before they were profiled.
     """
 
     asset: str
@@ -66,16 +85,41 @@ class Candidate:
     reference: Profile | None = None
     reference_digest: str = ""
     current: Profile | None = None
+    preceding: tuple[Profile, ...] = ()
     others: Mapping[str, Profile] = field(default_factory=dict)
     records_dir: Path = Path()
+    stages: Mapping[str, Stage] = field(default_factory=dict)
+    treated: tuple[Treated, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inapplicable:
+    """The record rules a check out; the reason is shown beside the verdicts."""
+
+    reason: str
+
+
+#: What a check's module answers: its findings, or why the record rules it out.
+Answer = tuple[Finding, ...] | Inapplicable
 
 
 class DatasetCheck(Protocol):
     """A check of a dataset candidate."""
 
-    name: str
-    version: str
-    description: str
+    @property
+    def name(self) -> str:
+        """Fixed name."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Version of the method."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """What it asks, in one sentence."""
+        ...
 
     def judge(self, candidate: Candidate) -> Verdict | NotApplicable:
         """Answer for the candidate. An exception is turned into an inconclusive verdict by the caller."""

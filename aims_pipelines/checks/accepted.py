@@ -1,0 +1,84 @@
+"""Shortfalls that a person accepted in the record: shown, dated, and only as bad as when accepted."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+
+from aims_pipelines.core.verdict import Finding, NotApplicable, Status, Verdict
+from aims_pipelines.records.models import Accepted
+
+# Measures of which more is better; of all others less is better.
+_MORE_IS_BETTER = frozenset({"rows", "group rows", "group fraction"})
+
+
+def apply(verdict: Verdict, entries: Sequence[Accepted], *, today: date) -> Verdict:
+    """Turn findings that the record accepts into passes that say so.
+
+    A finding is accepted if it did not pass, carries a figure, its check and target are those of an entry,
+    the figure is no worse than the entry's ``observed`` by more than its ``tolerance``, and ``today`` is
+    before ``review_by``. A finding that an entry names but does not cover keeps its status, and its reason
+    says why. An entry that nothing needs any more is reported as a finding that passes.
+    """
+    mine = [entry for entry in entries if entry.check == verdict.check]
+    if not mine:
+        return verdict
+    findings = tuple(_judge(finding, mine, today) for finding in verdict.findings)
+    failing = {finding.target for finding in verdict.problems}
+    stale = tuple(_stale(entry) for entry in mine if entry.target not in failing)
+    return replace(verdict, findings=findings + stale) if findings else verdict
+
+
+def note(answer: NotApplicable, entries: Sequence[Accepted]) -> NotApplicable:
+    """Say so where the record accepts a shortfall of a check that it rules out."""
+    if not any(entry.check == answer.check for entry in entries):
+        return answer
+    return replace(
+        answer, reason=f"{answer.reason}; the shortfall accepted for it in the record has no effect"
+    )
+
+
+def _judge(finding: Finding, entries: Sequence[Accepted], today: date) -> Finding:
+    named = [entry for entry in entries if entry.target == finding.target]
+    if finding.status is Status.PASS or not named:
+        return finding
+    covering = [entry for entry in named if _covers(entry, finding)]
+    in_time = [entry for entry in covering if today < entry.review_by]
+    if in_time:
+        entry = max(in_time, key=lambda item: item.review_by)
+        return replace(
+            finding,
+            status=Status.PASS,
+            reason=f"accepted until {entry.review_by} by the record ({entry.reason}); otherwise "
+            f"{finding.status}: {finding.reason}",
+            remedy="",
+        )
+    entry = (covering or named)[0]
+    if covering:
+        why = f"it was accepted by the record until {entry.review_by}, which has passed"
+        remedy = "Correct the data, or review the accepted shortfall in the record and give it a later date."
+    elif finding.observed is None:
+        why = "the record accepts a shortfall here, but there is no figure to hold against it"
+        remedy = finding.remedy
+    else:
+        why = f"worse than the {entry.observed:g} (tolerance {entry.tolerance:g}) that the record accepts"
+        remedy = finding.remedy
+    return replace(finding, reason=f"{finding.reason}; {why}", remedy=remedy)
+
+
+def _covers(entry: Accepted, finding: Finding) -> bool:
+    if finding.observed is None:
+        return False
+    # The pass is the guarded branch: NaN compares false.
+    if finding.measure in _MORE_IS_BETTER:
+        return finding.observed >= entry.observed - entry.tolerance
+    return finding.observed <= entry.observed + entry.tolerance
+
+
+def _stale(entry: Accepted) -> Finding:
+    return Finding(
+        target=entry.target,
+        measure="accepted shortfall",
+        status=Status.PASS,
+        reason=f"accepted by the record until {entry.review_by}, but no longer needed",
+        remedy="Take the accepted shortfall out of the record.",
+    )
