@@ -1,0 +1,1 @@
+"""Reference projects that use the product as any project would."""
