@@ -289,7 +289,7 @@ class SystemModel(Part):
     exclude: tuple[str, ...] = Field((), description="Columns that must not be features.")
     trusted_types: tuple[str, ...] = Field(
         (),
-        description="Types, as module.Class, that a reviewer allows in the model file, besides scikit-learn's own.",
+        description="Types (module.Class) that a reviewer allows in the model file, besides scikit-learn's.",
     )
 
 

@@ -1,0 +1,103 @@
+"""Everything that reaches into Dagster beyond its public API, so that an upgrade has one place to look at.
+
+Written against Dagster 1.13; ``tests/dagster`` notices if one of these stops behaving.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluation
+from dagster._core.definitions.decorators.op_decorator import DecoratedOpFunction
+from dagster._core.definitions.op_definition import OpDefinition
+
+RETRY_TAG = "dagster/retry_on_asset_or_op_failure"
+
+__all__ = [
+    "RETRY_TAG",
+    "AssetCheckEvaluation",
+    "asset_inputs",
+    "decorated_function",
+    "input_names",
+    "rebuild",
+    "resource_names",
+]
+
+
+def decorated_function(assets: dg.AssetsDefinition) -> Callable[..., Any] | None:
+    """The function a user decorated, or ``None`` for external and graph-backed assets."""
+    if not assets.is_executable or not isinstance(assets.node_def, OpDefinition):
+        return None
+    compute = assets.node_def.compute_fn
+    return compute.decorated_fn if isinstance(compute, DecoratedOpFunction) else None
+
+
+def takes_context(function: Callable[..., Any]) -> bool:
+    """Whether the function's first parameter is Dagster's context."""
+    return DecoratedOpFunction(function).has_context_arg()
+
+
+def input_names(assets: dg.AssetsDefinition) -> tuple[str, ...]:
+    """Names of the parameters through which upstream values arrive."""
+    return tuple(
+        definition.name for definition in assets.node_def.input_defs if not definition.dagster_type.is_nothing
+    )
+
+
+def asset_inputs(assets: dg.AssetsDefinition) -> Mapping[str, dg.AssetKey]:
+    """The upstream asset behind each input, ordering-only dependencies included."""
+    return dict(assets.node_keys_by_input_name)
+
+
+def resource_names(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Names of the parameters through which resources arrive."""
+    return tuple(parameter.name for parameter in DecoratedOpFunction(function).get_resource_args())
+
+
+def rebuild(
+    assets: dg.AssetsDefinition,
+    function: Callable[..., Any],
+    *,
+    check_specs: Sequence[dg.AssetCheckSpec],
+    resource_keys: frozenset[str],
+    spec_changes: Callable[[dg.AssetSpec], dg.AssetSpec],
+) -> dg.AssetsDefinition:
+    """Put another function behind an asset, leaving its key, inputs, config, partitions and the rest as they are.
+
+    Args:
+        assets: The asset to take over; must have a decorated function.
+        function: What runs in its place: same parameters, with the context first.
+        check_specs: Checks that the function answers, besides those the asset has already.
+        resource_keys: Resources that the function needs besides those the asset has already.
+        spec_changes: Applied to the spec of each asset.
+
+    Returns:
+        A new definition; the one given is left alone.
+    """
+    op = assets.node_def
+    if not isinstance(op, OpDefinition):
+        raise TypeError(f"{op.name} is not a single op")
+    outs = {definition.name: dg.Out.from_definition(definition) for definition in op.output_defs}
+    named = {spec.get_python_identifier(): spec for spec in check_specs}
+    outs.update({name: dg.Out(dagster_type=None, is_required=True) for name in named})
+    new_op = OpDefinition.dagster_internal_init(
+        name=op.name,
+        ins={definition.name: dg.In.from_definition(definition) for definition in op.input_defs},
+        outs=outs,
+        compute_fn=DecoratedOpFunction(function),
+        config_schema=op.config_schema,
+        description=op.description,
+        tags=op.tags,
+        required_resource_keys={*op.required_resource_keys, *resource_keys},
+        code_version=op.version,
+        retry_policy=op.retry_policy,
+        version=None,
+        pool=op.pool,
+    )
+    attributes = assets.get_attributes_dict()
+    attributes["node_def"] = new_op
+    attributes["specs"] = [spec_changes(spec) for spec in attributes["specs"]]
+    attributes["check_specs_by_output_name"] = {**attributes["check_specs_by_output_name"], **named}
+    # None: all checks are selected. A subset of an asset with in-step checks cannot be taken anyway.
+    attributes["selected_asset_check_keys"] = None
+    return dg.AssetsDefinition.dagster_internal_init(**attributes)

@@ -1,0 +1,109 @@
+"""Admission: a consumer takes an input only with a passing verdict for exactly the rows it was given.
+
+The rows themselves are digested, so that a later run, a deselected check, a hand-made materialisation or an edited
+file cannot bring something in that was never judged.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from aims_pipelines.checks.candidate import InputVersion
+from aims_pipelines.core.errors import BadInput, GateRefused
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from aims_pipelines.records.load import Records
+    from aims_pipelines.resources.project import Project
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """What came of the inputs of one step.
+
+    Args:
+        admitted: Inputs with a passing verdict, one each (several for an input of many partitions).
+        refused: Dataset id to why it was not admitted.
+        ungoverned: Keys of upstream assets that no dataset record claims.
+    """
+
+    admitted: tuple[InputVersion, ...]
+    refused: Mapping[str, str]
+    ungoverned: tuple[str, ...]
+
+
+def admit_all(values: Mapping[str, Any], *, project: "Project", records: "Records") -> Admission:
+    """Look for evidence for each input.
+
+    Args:
+        values: Upstream asset key to the value that the IO manager loaded. A dictionary of partition key to value
+            is admitted partition by partition.
+        project: Where the evidence is.
+        records: The records in force.
+    """
+    admitted: list[InputVersion] = []
+    refused: dict[str, str] = {}
+    ungoverned: list[str] = []
+    for key, value in values.items():
+        record = records.for_asset(key)
+        if record is None:
+            ungoverned.append(key)
+            continue
+        for part in value.values() if isinstance(value, dict) else (value,):
+            try:
+                admitted.append(admit(record.id, part, project=project, records=records))
+            except GateRefused as error:
+                refused[record.id] = str(error)
+    return Admission(admitted=tuple(admitted), refused=refused, ungoverned=tuple(ungoverned))
+
+
+def admit(dataset: str, value: Any, *, project: "Project", records: "Records") -> InputVersion:
+    """Find the passing verdict for one loaded table.
+
+    IO managers may change storage types on the way (nullable integers come back from pandas as floats), so the
+    rows are digested as loaded and, if that finds nothing, under the schemas that they were judged with.
+
+    Raises:
+        GateRefused: There is no passing verdict for these rows under the records as they are now.
+    """
+    from aims_pipelines.measure import content_digest, to_arrow
+
+    try:
+        table = to_arrow(value)
+    except BadInput as error:
+        raise GateRefused(f"its value cannot be compared with the evidence: {error}") from error
+    policy = records.digest_for_dataset(dataset)
+    stale = ""
+    digests = []
+    for reading in _readings(table, dataset, project):
+        digest = content_digest(reading)
+        digests.append(digest)
+        entry = project.ledger.passing(dataset, digest)
+        if entry is None:
+            continue
+        if entry.digests.get("policy") == policy:
+            return InputVersion(asset=dataset, digest=digest, evidence=entry.id)
+        stale = entry.id
+    if stale:
+        raise GateRefused(
+            f"its records have changed since it was judged (evidence {stale}), so that verdict no longer counts"
+        )
+    head = project.store.head(dataset)
+    last = f"the current version is {head.digest}" if head else "no version of it was ever published"
+    raise GateRefused(
+        f"no passing verdict exists for the {table.num_rows} rows that were loaded ({digests[0]}); {last}"
+    )
+
+
+def _readings(table: "pa.Table", dataset: str, project: "Project") -> "list[pa.Table]":
+    import pyarrow as pa
+
+    readings = [table]
+    for schema in project.store.schemas(dataset):
+        if schema.names == table.schema.names and schema != table.schema:
+            try:
+                readings.append(table.cast(schema))
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+                continue  # these rows do not fit that schema, so they are not that version
+    return readings

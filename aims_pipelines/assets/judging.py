@@ -1,0 +1,384 @@
+"""Judge one candidate table: profile, checks, evidence, and what becomes of it. Knows nothing of Dagster."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from aims_pipelines.checks.candidate import Candidate, InputVersion
+from aims_pipelines.checks.catalogue import judge_dataset
+from aims_pipelines.core.canonical import canonical_json
+from aims_pipelines.core.errors import StoreUnavailable
+from aims_pipelines.core.gate import Judgement, refusal_message
+from aims_pipelines.core.statement import judgement_to_json, summary_to_json
+from aims_pipelines.core.verdict import Finding, Severity, Status, Verdict
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import sqlalchemy as sa
+
+    from aims_pipelines.records.load import Records
+    from aims_pipelines.records.models import DatasetRecord, Limits
+    from aims_pipelines.resources.project import Project
+    from aims_pipelines.stats.profile import GroupSpec, Profile
+    from aims_pipelines.storage.datasets import Version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """What is known about the computation of a candidate.
+
+    Args:
+        dataset: Id of the dataset record; the name of the dataset everywhere below Dagster.
+        asset: Key of the asset that computes it.
+        partition: Partition key; empty for an unpartitioned asset.
+        run_id: Run that computed it.
+        code_version: Version or digest of the code.
+        inputs: Admitted inputs.
+        missing_inputs: Upstream assets that were read without evidence.
+        source_digest: Digest of the declared source file; empty if it has none or changed while it was read.
+        now: The one reference time of the judgement, aware UTC.
+    """
+
+    dataset: str
+    asset: str
+    partition: str
+    run_id: str
+    code_version: str
+    now: datetime
+    inputs: tuple[InputVersion, ...] = ()
+    missing_inputs: tuple[str, ...] = ()
+    source_digest: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A candidate with its answers, recorded.
+
+    Args:
+        judgement: All answers.
+        evidence: Ledger entry that holds them.
+        table: The rows, after the outlier policy.
+        changed: Whether the outlier policy changed the rows.
+        digest: Digest of the rows.
+        head: The version that was current when it was judged.
+        message: For a refused candidate: what people read; empty otherwise.
+        quarantine: For a refused candidate: its name in quarantine.
+    """
+
+    judgement: Judgement
+    evidence: str
+    table: "pa.Table"
+    changed: bool
+    digest: str
+    head: "Version | None"
+    message: str = ""
+    quarantine: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What earlier versions have to say about a candidate."""
+
+    head: "Version | None"
+    current: "Profile | None"
+    reference: "Profile | None"
+    reference_digest: str
+    preceding: "tuple[Profile, ...]"
+    others: "Mapping[str, Profile]" = field(default_factory=dict)
+
+
+def judge_table(table: "pa.Table", facts: Circumstances, *, project: "Project", records: "Records") -> Judged:
+    """Judge a candidate and record the answers; a refused candidate goes to quarantine.
+
+    Raises:
+        BadInput: There is no such dataset record, or its policy is not in force.
+        StoreUnavailable: The evidence cannot be written, so nothing passes.
+    """
+    from aims_pipelines.checks.outliers import treat
+    from aims_pipelines.measure import content_digest, profile_table
+
+    record = records.dataset(facts.dataset)
+    limits = records.limits_for(facts.dataset, facts.now.date())
+    policy = records.policy_in_force(record.policy, facts.now.date())
+    known = _known(facts, record, limits, project=project)
+    treated = treat(table, record, limits, known.reference)
+    kept = treated.kept
+    candidate = Candidate(
+        asset=facts.dataset,
+        record=record,
+        limits=limits,
+        digest=content_digest(kept),
+        profile=profile_table(kept, groups=groups_of(record)),
+        batches=lambda: iter(kept.to_batches()),
+        now=facts.now,
+        code_version=facts.code_version,
+        source_digest=facts.source_digest,
+        inputs=facts.inputs,
+        missing_inputs=facts.missing_inputs,
+        reference=known.reference,
+        reference_digest=known.reference_digest,
+        current=known.current,
+        preceding=known.preceding,
+        others=known.others,
+        records_dir=records.folder,
+        stages=policy.stages,
+        treated=treated.columns,
+    )
+    judgement = judge_dataset(candidate)
+    draft = _Draft(
+        judgement=judgement,
+        facts=facts,
+        candidate=candidate,
+        table=kept,
+        changed=kept is not table,
+        known=known,
+        policy_digest=records.digest_for_dataset(facts.dataset),
+    )
+    return _keep_passed(draft, project) if judgement.status is Status.PASS else _keep_refused(draft, project)
+
+
+def record_unreadable(reason: str, facts: Circumstances, *, project: "Project", records: "Records") -> str:
+    """Record that a candidate could not even be read as a table; return the ledger entry's id."""
+    from aims_pipelines.storage.ledger import EntryDraft
+
+    finding = Finding(target="", measure="readable table", status=Status.INCONCLUSIVE, reason=reason)
+    judgement = Judgement(
+        subject=facts.dataset,
+        required=("schema",),
+        verdicts=(Verdict(check="schema", version="1", findings=(finding,), severity=Severity.ERROR),),
+    )
+    (entry,) = project.ledger.append(
+        [
+            EntryDraft(
+                kind="observation",
+                actor=f"run:{facts.run_id}",
+                subject_kind="dataset",
+                subject_id=facts.dataset,
+                digests={"policy": records.digest_for_dataset(facts.dataset)},
+                body={**_circumstances(facts), "event": "judged", **summary_to_json(judgement)},
+                at=facts.now,
+            )
+        ]
+    )
+    return entry.id
+
+
+def groups_of(record: "DatasetRecord") -> "list[GroupSpec]":
+    """The groupings that a dataset is profiled within: each protected attribute, and the declared intersections."""
+    from aims_pipelines.stats.profile import GroupSpec
+
+    bands = {item.column: item.bands for item in record.protected if item.bands}
+    groupings = [(item.column,) for item in record.protected] + [tuple(item) for item in record.intersections]
+    return [
+        GroupSpec(columns=columns, bands={name: bands[name] for name in columns if name in bands})
+        for columns in groupings
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Draft:
+    """A judged candidate on its way to being recorded."""
+
+    judgement: Judgement
+    facts: Circumstances
+    candidate: Candidate
+    table: "pa.Table"
+    changed: bool
+    known: _Known
+    policy_digest: str
+
+
+def _keep_passed(draft: _Draft, project: "Project") -> Judged:
+    with project.database.write() as connection:
+        evidence = _append(draft, project, connection=connection, files=_findings_file(draft, project))
+        _describe(draft, project, connection=connection)
+    return _judged(draft, evidence)
+
+
+def _keep_refused(draft: _Draft, project: "Project") -> Judged:
+    from aims_pipelines.storage.datasets import Quarantined, quarantine_path
+
+    facts = draft.facts
+    name = f"q-{uuid.uuid4().hex[:12]}"
+    path = quarantine_path(facts.dataset, name)
+    project.store.keep_refused(path, draft.table)
+    files = [*_findings_file(draft, project), *_drift_report(draft, project)]
+    reason = ", ".join(verdict.check for verdict in draft.judgement.refusing) or "no answer"
+    with project.database.write() as connection:
+        evidence = _append(draft, project, connection=connection, files=files, quarantine=name)
+        _describe(draft, project, connection=connection)
+        project.store.quarantine(
+            Quarantined(
+                id=name,
+                dataset=facts.dataset,
+                partition=facts.partition,
+                digest=draft.candidate.digest,
+                rows=draft.table.num_rows,
+                path=path,
+                evidence=evidence,
+                reason=reason,
+                quarantined_at=facts.now,
+            ),
+            connection=connection,
+        )
+    head = draft.known.head
+    current = f"version {head.number} ({head.digest[:19]}…) stays current" if head else "nothing was published before"
+    message = refusal_message(
+        draft.judgement,
+        consequence=f"Not written; {current}. The candidate is in quarantine as {name}. Evidence: {evidence}.",
+        remedy="correct the data and materialise again.",
+    )
+    return _judged(draft, evidence, message=message, quarantine=name)
+
+
+def _judged(draft: _Draft, evidence: str, *, message: str = "", quarantine: str = "") -> Judged:
+    return Judged(
+        judgement=draft.judgement,
+        evidence=evidence,
+        table=draft.table,
+        changed=draft.changed,
+        digest=draft.candidate.digest,
+        head=draft.known.head,
+        message=message,
+        quarantine=quarantine,
+    )
+
+
+def _append(
+    draft: _Draft,
+    project: "Project",
+    *,
+    connection: "sa.Connection",
+    files: list[dict[str, str]],
+    quarantine: str = "",
+) -> str:
+    from aims_pipelines.storage.ledger import EntryDraft
+
+    facts, candidate = draft.facts, draft.candidate
+    body: dict[str, Any] = {
+        **_circumstances(facts),
+        "event": "judged",
+        **summary_to_json(draft.judgement),
+        "rows": draft.table.num_rows,
+        "reference": candidate.reference_digest,
+        "treated": [
+            {"column": item.column, "values": item.values, "rows": item.rows} for item in candidate.treated
+        ],
+        "evidence": files,
+    }
+    if quarantine:
+        body["quarantine"] = quarantine
+    (entry,) = project.ledger.append(
+        [
+            EntryDraft(
+                kind="observation",
+                actor=f"run:{facts.run_id}",
+                subject_kind="dataset",
+                subject_id=facts.dataset,
+                digests={"rows": candidate.digest, "policy": draft.policy_digest},
+                body=body,
+                at=facts.now,
+            )
+        ],
+        connection=connection,
+    )
+    return entry.id
+
+
+def _circumstances(facts: Circumstances) -> dict[str, Any]:
+    return {
+        "asset": facts.asset,
+        "partition": facts.partition,
+        "run": facts.run_id,
+        "code_version": facts.code_version,
+        "source": facts.source_digest,
+        "inputs": [
+            {"asset": item.asset, "digest": item.digest, "evidence": item.evidence} for item in facts.inputs
+        ],
+        "missing_inputs": list(facts.missing_inputs),
+    }
+
+
+def _describe(draft: _Draft, project: "Project", *, connection: "sa.Connection") -> None:
+    from aims_pipelines.measure import to_bytes
+
+    project.store.describe_content(
+        draft.facts.dataset,
+        draft.candidate.digest,
+        schema=draft.table.schema,
+        profile=to_bytes(draft.candidate.profile),
+        connection=connection,
+    )
+
+
+def _findings_file(draft: _Draft, project: "Project") -> list[dict[str, str]]:
+    """All findings, those that passed included, as a file that the ledger entry names by digest."""
+    digest = project.evidence.put(canonical_json(judgement_to_json(draft.judgement)))
+    return [{"name": "findings.json", "digest": digest, "media_type": "application/json"}]
+
+
+def _drift_report(draft: _Draft, project: "Project") -> list[dict[str, str]]:
+    """Evidently's report, for people to look at, where drift kept the gate shut and the reference rows are ours."""
+    from aims_pipelines.checks.evidently_report import drift_report
+
+    drifted = any(verdict.check == "drift" for verdict in draft.judgement.refusing)
+    if not drifted or not draft.candidate.reference_digest:
+        return []
+    try:
+        reference = project.store.read(draft.facts.dataset, draft.candidate.reference_digest)
+    except StoreUnavailable:
+        return []  # published through another IO manager: only the profile of the reference is here
+    page = drift_report(reference, draft.table, draft.candidate.record)
+    return [{"name": "drift.html", "digest": project.evidence.put(page), "media_type": "text/html"}]
+
+
+def _known(facts: Circumstances, record: "DatasetRecord", limits: "Limits", *, project: "Project") -> _Known:
+    published = project.store.versions(facts.dataset)
+    mine = [version for version in published if version.partition == facts.partition]
+    head = mine[-1] if mine else None
+    reference = _reference(published, limits)
+    return _Known(
+        head=head,
+        current=_profile(project, facts.dataset, head.digest) if head else None,
+        reference=_profile(project, facts.dataset, reference.digest) if reference else None,
+        reference_digest=reference.digest if reference else "",
+        preceding=_preceding(facts, limits, project=project),
+        others=_others(record, project=project),
+    )
+
+
+def _reference(published: "list[Version]", limits: "Limits") -> "Version | None":
+    from aims_pipelines.records.models import Reference
+
+    if not published:
+        return None
+    return published[0] if limits.drift_reference is Reference.FIRST else published[-1]
+
+
+def _preceding(facts: Circumstances, limits: "Limits", *, project: "Project") -> "tuple[Profile, ...]":
+    from aims_pipelines.records.models import Inconclusive
+
+    if limits.drift_inconclusive is not Inconclusive.POOL:
+        return ()
+    digests = project.store.poolable(facts.dataset)
+    found = (_profile(project, facts.dataset, digest) for digest in digests)
+    return tuple(profile for profile in found if profile is not None)
+
+
+def _others(record: "DatasetRecord", *, project: "Project") -> "dict[str, Profile]":
+    others = {}
+    for name in record.disjoint_from:
+        head = project.store.head(name)
+        profile = _profile(project, name, head.digest) if head else None
+        if profile is not None:
+            others[name] = profile
+    return others
+
+
+def _profile(project: "Project", asset: str, digest: str) -> "Profile | None":
+    from aims_pipelines.measure import from_bytes
+
+    data = project.store.profile(asset, digest)
+    return None if data is None else from_bytes(data)
