@@ -192,6 +192,7 @@ def load_records(folder: Path | str, *, today: date | None = None) -> Records:
             answer = validate(document)
             if isinstance(answer, Placed):
                 placed.append(answer)
+                faults.extend(answer.faults)
             else:
                 faults.extend(answer)
                 _claim(document, claimed)

@@ -222,6 +222,9 @@ class DatasetRecord(Envelope):
     role: Literal["source", "derived", "training", "holdout", "operational"] = Field(
         "source", description="What part it plays in a pipeline."
     )
+    asset: str | None = Field(
+        None, min_length=1, description="Key of its asset, parts joined by '/'; the id if absent."
+    )
     source: Source = Field(description="Where the data comes from and on what basis it may be used.")
     columns: dict[str, ColumnContract] = Field(min_length=1, description="The contract, column by column.")
     extra_columns: Literal["refuse", "allow"] = Field("refuse", description="What undeclared columns mean.")
