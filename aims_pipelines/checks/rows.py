@@ -1,0 +1,34 @@
+"""The rows of a candidate, one column at a time: for the few questions that a profile cannot answer."""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from aims_pipelines.checks.candidate import Candidate
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def pieces(candidate: Candidate, column: str) -> Iterator["pa.Array"]:
+    """Read one column in pieces, in the order of the rows, dictionaries decoded."""
+    import pyarrow as pa
+
+    for batch in candidate.batches():
+        piece = batch.column(batch.schema.get_field_index(column))
+        yield piece.dictionary_decode() if pa.types.is_dictionary(piece.type) else piece
+
+
+def tally(candidate: Candidate, column: str, count: Callable[["pa.Array"], int]) -> int:
+    """Add up what ``count`` finds in the pieces of a column."""
+    return sum(count(piece) for piece in pieces(candidate, column))
+
+
+def tally_texts(candidate: Candidate, column: str, matches: Callable[[str], bool]) -> int:
+    """Count the values of a text column that match, asking once per distinct value of a piece."""
+    total = 0
+    for piece in pieces(candidate, column):
+        for entry in piece.value_counts().to_pylist():
+            text = entry["values"]
+            if text is not None and matches(text):
+                total += entry["counts"]
+    return total

@@ -1,0 +1,151 @@
+"""Schema: the declared columns are there, with the declared types, and no others."""
+
+from difflib import get_close_matches
+
+from aims_pipelines.checks.candidate import Answer, Candidate
+from aims_pipelines.checks.rows import tally
+from aims_pipelines.checks.wording import count
+from aims_pipelines.core.verdict import Finding, Status
+from aims_pipelines.records.models import ColumnContract, ColumnType
+from aims_pipelines.stats.profile import ColumnProfile, Kind
+
+_DAY = 86_400.0
+_STORED_AS = {
+    ColumnType.STRING: ("string", "large_string", "string_view"),
+    ColumnType.BOOLEAN: ("bool",),
+    ColumnType.TIMESTAMP: ("timestamp",),
+}
+
+
+def judge(candidate: Candidate) -> Answer:
+    """Compare the table's columns with the contract; one finding per departure, or one pass for all."""
+    found, declared = candidate.profile.columns, candidate.record.columns
+    missing = [name for name in _needed(candidate) if name not in found]
+    undeclared = [name for name in found if name not in declared]
+    renamed = _renamed(missing, undeclared, candidate)
+    departures = [_absent(name, renamed.get(name, "")) for name in missing]
+    if candidate.record.extra_columns == "refuse":
+        departures += [_extra(name) for name in undeclared if name not in renamed.values()]
+    for name, contract in declared.items():
+        if name in found and not _has_type(found[name], contract, candidate):
+            departures.append(_mistyped(found[name], contract))
+    return tuple(departures) or (_agrees(len(declared)),)
+
+
+def _needed(candidate: Candidate) -> list[str]:
+    """Columns of the contract, and columns that the record refers to elsewhere."""
+    record = candidate.record
+    named = [record.subject, record.time, record.label.column if record.label else None]
+    named += [protected.column for protected in record.protected]
+    return list(dict.fromkeys([*record.columns, *(name for name in named if name is not None)]))
+
+
+def _renamed(missing: list[str], undeclared: list[str], candidate: Candidate) -> dict[str, str]:
+    """Which undeclared column each missing one may be: by name, else as the only one of its type."""
+    guesses: dict[str, str] = {}
+    free = {_plain(name): name for name in undeclared}
+    for name in missing:
+        for close in get_close_matches(_plain(name), list(free), n=1, cutoff=0.7):
+            guesses[name] = free.pop(close)
+    left = [name for name in missing if name not in guesses]
+    if len(left) == 1 and len(free) == 1 and left[0] in candidate.record.columns:
+        other = next(iter(free.values()))
+        if _has_type(candidate.profile.columns[other], candidate.record.columns[left[0]], candidate):
+            guesses[left[0]] = other
+    return guesses
+
+
+def _plain(name: str) -> str:
+    return "".join(character for character in name.casefold() if character.isalnum()) or name
+
+
+def _has_type(column: ColumnProfile, contract: ColumnContract, candidate: Candidate) -> bool:
+    stored = _value_type(column.storage_type)
+    if stored == "null":
+        return contract.max_missing == 1.0
+    if contract.type is ColumnType.INTEGER:
+        whole = stored.startswith(("int", "uint"))
+        return whole or (column.kind is Kind.NUMERIC and _multiples(column, 1.0, candidate))
+    if contract.type is ColumnType.DATE:
+        day = stored.startswith("date")
+        return day or (stored.startswith("timestamp") and _multiples(column, _DAY, candidate))
+    if contract.type is ColumnType.NUMBER:
+        return column.kind is Kind.NUMERIC
+    return stored.startswith(_STORED_AS[contract.type])
+
+
+def _value_type(storage_type: str) -> str:
+    """Arrow's name of the values: ``dictionary<values=string, …>`` holds strings."""
+    if storage_type.startswith("dictionary<values="):
+        return storage_type.removeprefix("dictionary<values=").partition(",")[0]
+    return storage_type
+
+
+def _multiples(column: ColumnProfile, step: float, candidate: Candidate) -> bool:
+    """Whether every value is a whole multiple of ``step`` (seconds, for temporal columns)."""
+    distribution = column.distribution
+    if distribution is not None and distribution.exact:
+        return bool((distribution.points % step == 0).all())
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    def broken(piece: "pa.Array") -> int:
+        if column.kind is Kind.TEMPORAL:
+            return pc.sum(pc.not_equal(pc.floor_temporal(piece, unit="day"), piece)).as_py() or 0
+        return pc.sum(pc.not_equal(pc.floor(piece), piece)).as_py() or 0
+
+    return tally(candidate, column.name, broken) == 0
+
+
+def _absent(name: str, renamed: str) -> Finding:
+    if renamed:
+        reason = f"found '{renamed}', expected '{name}'"
+        remedy = (
+            f"Rename '{renamed}' to '{name}' at the source, or change the record if the new name is meant."
+        )
+    else:
+        reason = f"expected a column '{name}', found none"
+        remedy = f"Restore '{name}' at the source, or take it out of the record."
+    return Finding(target=name, measure="column", status=Status.FAIL, reason=reason, remedy=remedy)
+
+
+def _extra(name: str) -> Finding:
+    return Finding(
+        target=name,
+        measure="column",
+        status=Status.FAIL,
+        reason=f"found a column '{name}' that the record does not declare",
+        remedy=f"Declare '{name}' in the record, or drop it; 'extra_columns: allow' admits any.",
+    )
+
+
+def _mistyped(column: ColumnProfile, contract: ColumnContract) -> Finding:
+    if _value_type(column.storage_type) == "null":
+        status, reason = (
+            Status.INCONCLUSIVE,
+            f"every value is missing, so whether it is {_a(contract)} is unknown",
+        )
+        remedy = "Restore the values; a contract with 'max_missing: 1' admits an empty column."
+    else:
+        status, reason = Status.FAIL, f"expected {_a(contract)}, found {column.storage_type}"
+        if contract.type in (ColumnType.INTEGER, ColumnType.DATE) and column.kind is not Kind.CATEGORICAL:
+            reason += " with values that are not whole " + (
+                "numbers" if contract.type is ColumnType.INTEGER else "days"
+            )
+        remedy = "Correct the type at the source, or declare the type that is meant."
+    return Finding(target=column.name, measure="type", status=status, reason=reason, remedy=remedy)
+
+
+def _a(contract: ColumnContract) -> str:
+    return f"{'an' if contract.type is ColumnType.INTEGER else 'a'} {contract.type}"
+
+
+def _agrees(columns: int) -> Finding:
+    return Finding(
+        target="",
+        measure="columns",
+        status=Status.PASS,
+        reason=f"{count(columns, 'declared column')} found, with the declared types",
+        observed=columns,
+        unit="columns",
+    )

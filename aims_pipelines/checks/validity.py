@@ -1,0 +1,170 @@
+"""Validity: values keep to the declared range, list of values or pattern; no number is infinite.
+
+Missing values are not judged here. Counts come from the profile where it is exact, from the rows elsewhere.
+"""
+
+import re
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aims_pipelines.checks.candidate import Answer, Candidate, Inapplicable
+from aims_pipelines.checks.rows import pieces, tally_texts
+from aims_pipelines.checks.wording import count, percent
+from aims_pipelines.core.verdict import Finding, Status
+from aims_pipelines.records.models import ColumnContract, ColumnType, Scalar
+from aims_pipelines.stats.profile import ColumnProfile, Kind
+
+
+def judge(candidate: Candidate) -> Answer:
+    """Judge every declared column that has a rule or holds numbers."""
+    contracts = {
+        name: contract
+        for name, contract in candidate.record.columns.items()
+        if _has_rule(contract) or contract.type in (ColumnType.INTEGER, ColumnType.NUMBER)
+    }
+    if not contracts:
+        return Inapplicable(reason="the record declares neither numbers nor a rule for values")
+    findings = []
+    for name, contract in contracts.items():
+        column = candidate.profile.columns.get(name)
+        if column is not None:
+            findings.append(_column(column, contract, candidate))
+    return tuple(finding for finding in findings if finding is not None)
+
+
+def _column(column: ColumnProfile, contract: ColumnContract, candidate: Candidate) -> Finding | None:
+    misfit = _misfit(column, contract)
+    if misfit:
+        return _unanswered(
+            column.name, misfit, "Correct the type of the column, or the rule in its contract."
+        )
+    values = column.rows - column.missing
+    if values == 0:
+        if contract.max_missing == 1.0:
+            return None  # the contract admits a column without values
+        return _unanswered(column.name, "it has no values to judge", "")
+    invalid = _invalid(column, contract, candidate)
+    share = invalid / values
+    passed = share <= contract.max_invalid
+    rule = _rule(contract)
+    reason = f"{invalid:,} of {count(values, 'value')} {'is' if invalid == 1 else 'are'} not {rule}"
+    return Finding(
+        target=column.name,
+        measure="invalid fraction",
+        status=Status.PASS if passed else Status.FAIL,
+        reason=reason
+        if passed
+        else f"{reason} ({percent(share)}); the contract allows {percent(contract.max_invalid)}",
+        observed=share,
+        limit=contract.max_invalid,
+        unit="fraction",
+        n=values,
+        remedy=""
+        if passed
+        else f"Correct the values of '{column.name}', or its rule if the rule is out of date.",
+    )
+
+
+def _has_rule(contract: ColumnContract) -> bool:
+    rules = (contract.min, contract.max, contract.allowed, contract.pattern)
+    return any(rule is not None for rule in rules)
+
+
+def _misfit(column: ColumnProfile, contract: ColumnContract) -> str:
+    """Why a rule cannot be asked of a column of this kind; empty if it can."""
+    if (contract.min is not None or contract.max is not None) and column.kind is not Kind.NUMERIC:
+        return f"'min' and 'max' are for numbers, and the column holds {column.storage_type}"
+    if contract.pattern is not None and column.kind is not Kind.CATEGORICAL:
+        return f"'pattern' is for text, and the column holds {column.storage_type}"
+    if contract.allowed is not None and column.kind is Kind.TEMPORAL:
+        return f"'allowed' is for text, numbers and booleans, and the column holds {column.storage_type}"
+    return ""
+
+
+def _rule(contract: ColumnContract) -> str:
+    parts = []
+    if contract.min is not None or contract.max is not None:
+        low = "any" if contract.min is None else f"{contract.min:g}"
+        high = "any" if contract.max is None else f"{contract.max:g}"
+        parts.append(f"between {low} and {high}")
+    if contract.allowed is not None:
+        parts.append(f"one of the {count(len(contract.allowed), 'allowed value')}")
+    if contract.pattern is not None:
+        parts.append("of the declared pattern")
+    return " and ".join(parts) or "finite"
+
+
+def _invalid(column: ColumnProfile, contract: ColumnContract, candidate: Candidate) -> int:
+    if column.kind is Kind.NUMERIC:
+        return _invalid_numbers(column, contract, candidate)
+    if column.kind is Kind.TEMPORAL:
+        return 0  # no rule can be asked of it
+    categories, valid = column.categories, _text_rule(contract)
+    if categories is not None and categories.exact:
+        return sum(number for text, number in categories.counts.items() if not valid(text))
+    return tally_texts(candidate, column.name, lambda text: not valid(text))
+
+
+def _text_rule(contract: ColumnContract) -> Callable[[str], bool]:
+    allowed = None if contract.allowed is None else {_text(value) for value in contract.allowed}
+    pattern = None if contract.pattern is None else re.compile(contract.pattern)
+
+    def valid(text: str) -> bool:
+        return (allowed is None or text in allowed) and (
+            pattern is None or pattern.fullmatch(text) is not None
+        )
+
+    return valid
+
+
+def _text(value: Scalar) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _invalid_numbers(column: ColumnProfile, contract: ColumnContract, candidate: Candidate) -> int:
+    distribution, moments = column.distribution, column.moments
+    if distribution is not None and distribution.exact:
+        return int(distribution.counts[_broken(distribution.points, contract)].sum())
+    if distribution is not None and moments is not None and contract.allowed is None:
+        low = -np.inf if contract.min is None else contract.min
+        high = np.inf if contract.max is None else contract.max
+        if moments.count == 0 or (moments.minimum >= low and moments.maximum <= high):
+            return int(distribution.counts[~np.isfinite(distribution.points)].sum())
+    total = 0
+    for piece in pieces(candidate, column.name):
+        numbers = piece.drop_null().to_numpy(zero_copy_only=False).astype(np.float64)
+        total += int(_broken(numbers[~np.isnan(numbers)], contract).sum())
+    return total
+
+
+def _broken(numbers: NDArray[np.float64], contract: ColumnContract) -> NDArray[np.bool_]:
+    broken = ~np.isfinite(numbers)
+    if contract.min is not None:
+        broken |= numbers < contract.min
+    if contract.max is not None:
+        broken |= numbers > contract.max
+    if contract.allowed is not None:
+        broken |= ~np.isin(
+            numbers, [number for number in map(_number, contract.allowed) if number is not None]
+        )
+    return broken
+
+
+def _number(value: Scalar) -> float | None:
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
+def _unanswered(column: str, reason: str, remedy: str) -> Finding:
+    return Finding(
+        target=column,
+        measure="invalid fraction",
+        status=Status.INCONCLUSIVE,
+        reason=reason,
+        unit="fraction",
+        remedy=remedy,
+    )
