@@ -74,7 +74,7 @@ INCOME_TAIL_SHARE = 0.015
 
 HOUSINGS = ("rent", "mortgage", "own")
 
-INTERCEPT = -2.15
+INTERCEPT = -2.25
 CENTRE: Mapping[str, float] = {
     "log_income": float(np.log(30_000)),
     "debt_ratio": 0.3,
@@ -83,17 +83,17 @@ CENTRE: Mapping[str, float] = {
 }
 """Subtracted from a term before its coefficient is applied; 0 if absent."""
 TRUTH: Mapping[str, float] = {
-    "log_income": -0.40,
-    "log_loan_to_income": 0.50,
-    "debt_ratio": 2.60,
-    "utilisation": 2.80,
-    "delinquencies": 0.60,
+    "log_income": -0.25,
+    "log_loan_to_income": 0.45,
+    "debt_ratio": 3.00,
+    "utilisation": 3.20,
+    "delinquencies": 0.65,
     "inquiries": 0.15,
-    "history_years": -0.02,
+    "history_years": -0.01,
     "fixed_term": 0.25,
     "self_employed": 0.20,
-    "unemployed": 0.70,
-    "rent": 0.20,
+    "unemployed": 0.60,
+    "rent": 0.15,
 }
 """Log-odds of default per unit of each term of ``terms``, centred; any other column has no effect."""
 

@@ -1,0 +1,56 @@
+"""Timing of whole processes and of single calls, interleaved so that a busy machine burdens both sides alike."""
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def processes(codes: Mapping[str, str], *, repeats: int) -> dict[str, list[float]]:
+    """Run each piece of Python in a fresh process, in turn, ``repeats`` times after one run that warms caches.
+
+    Args:
+        codes: Name to Python code that prints one JSON number, in seconds, as its last line.
+        repeats: Measured runs of each.
+    """
+    results: dict[str, list[float]] = {name: [] for name in codes}
+    for turn in range(repeats + 1):
+        for name, code in codes.items():
+            seconds = _one(name, code)
+            if turn:
+                results[name].append(seconds)
+    return results
+
+
+def calls(functions: Mapping[str, Callable[[], object]], *, repeats: int) -> dict[str, list[float]]:
+    """Call each function in turn, ``repeats`` times after one call that warms caches; seconds of wall clock."""
+    results: dict[str, list[float]] = {name: [] for name in functions}
+    for turn in range(repeats + 1):
+        for name, function in functions.items():
+            start = time.perf_counter()
+            function()
+            if turn:
+                results[name].append(time.perf_counter() - start)
+    return results
+
+
+def ratio(over: list[float], under: list[float]) -> float:
+    """Median of the ratios of runs made in the same turn."""
+    return statistics.median(a / b for a, b in zip(over, under, strict=True))
+
+
+def difference(over: list[float], under: list[float]) -> float:
+    """Median of the differences of runs made in the same turn."""
+    return statistics.median(a - b for a, b in zip(over, under, strict=True))
+
+
+def _one(name: str, code: str) -> float:
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    if run.returncode:
+        raise RuntimeError(f"benchmark process '{name}' failed:\n{run.stderr}")
+    return float(json.loads(run.stdout.splitlines()[-1]))
