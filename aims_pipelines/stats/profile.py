@@ -11,6 +11,25 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+#: Most distinct values of a numeric or temporal column that are kept one by one.
+ATOM_CAP = 1024
+#: Most occupied steps of a temporal column before the step grows.
+TIME_CAP = 4096
+#: Most distinct categories that are kept by name.
+CATEGORY_CAP = 4096
+#: Buckets and sampled hashes of a column with more categories than that.
+BUCKETS = 1024
+CATEGORY_SAMPLE = 512
+#: Most levels of a grouping, ``(missing)`` and ``(other)`` not counted.
+LEVEL_CAP = 64
+#: Distinct rows (or keys) up to which duplicates and overlap are exact.
+ROW_CAP = 1 << 17
+
+MISSING = "(missing)"
+OTHER = "(other)"
+#: Threshold of a sketch that has let nothing go.
+UNBOUNDED = (1 << 64) - 1
+
 
 class Kind(StrEnum):
     """How a column is measured."""
@@ -25,15 +44,19 @@ class Distribution:
     """Where the values of a numeric or temporal column lie. NaN and null are not in it; infinities are.
 
     Args:
-        points: Sorted distinct positions, float64, shape (k,). Where ``exact``, they are the values themselves;
-            otherwise they are the representatives of log-linear bins (7 mantissa bits, relative error under 1 %).
+        points: Sorted distinct positions, float64, shape (k,). Where ``exact``, they are the values
+            themselves; otherwise they are the representatives of log-linear bins (7 mantissa bits, relative
+            error under 0.4 %; see :mod:`aims_pipelines.stats.bins`) or, where ``resolution`` is set, of equal
+            steps of time.
         counts: Values at each point, int64, shape (k,), each at least 1.
-        exact: Whether the points are values (low-cardinality columns) or bin representatives.
+        exact: Whether the points are values (at most ``ATOM_CAP`` distinct ones) or bin representatives.
+        resolution: For temporal columns that are not exact: the step in seconds; ``None`` otherwise.
     """
 
     points: NDArray[np.float64]
     counts: NDArray[np.int64]
     exact: bool
+    resolution: float | None = None
 
     @property
     def total(self) -> int:
@@ -53,6 +76,8 @@ class Moments:
         m2: Sum of squared deviations from the mean.
         m3: Sum of cubed deviations from the mean.
         m4: Sum of fourth powers of deviations from the mean.
+
+    A sum too large for a float64 is infinite (``m2``, ``m4``) or NaN (``m3``).
     """
 
     count: int
@@ -65,16 +90,39 @@ class Moments:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RowSketch:
+    """A coordinated sample of 64-bit hashes with their counts: of rows, of keys, or of categories.
+
+    Exact while no more than its capacity of distinct hashes was seen. Of rows and keys it says something
+    about single rows, so it is kept and dropped with them, and never released.
+
+    Args:
+        threshold: Hashes at or above it were let go; 2**64 - 1 while exact.
+        hashes: Sorted distinct 64-bit hashes below the threshold, uint64, shape (k,).
+        counts: Rows with each hash, int64, shape (k,).
+    """
+
+    threshold: int
+    hashes: NDArray[np.uint64]
+    counts: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Categories:
     """How often each category occurs. Nulls are not in it.
 
+    Past ``CATEGORY_CAP`` distinct categories a column is free text or a key rather than a set of categories:
+    from then on it keeps hashes alone, no labels. ``stats.merge.bucket_counts`` puts any two profiles of a
+    column, exact or not, on the same buckets; the fullest buckets tell of heavy hitters.
+
     Args:
-        counts: Occurrences per category. All of them while ``exact``; afterwards a deterministic selection.
+        counts: Occurrences per category, all of them while ``exact``; empty afterwards.
         other: Occurrences of all categories not in ``counts``; 0 while exact.
-        distinct: Number of distinct categories; an estimate unless exact.
+        distinct: Number of distinct categories; unless exact an estimate (standard error 4.4 %).
         exact: Whether ``counts`` is complete.
-        buckets: Occurrences per hash bucket, int64, shape (b,), comparable between any two profiles; ``None``
-            while exact.
+        buckets: Occurrences per hash bucket, int64, shape (1024,), comparable between any two profiles;
+            ``None`` while exact.
+        sample: Coordinated sample of category hashes from which ``distinct`` is told; ``None`` while exact.
     """
 
     counts: Mapping[str, int]
@@ -82,6 +130,7 @@ class Categories:
     distinct: int
     exact: bool
     buckets: NDArray[np.int64] | None = None
+    sample: RowSketch | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,30 +179,13 @@ class GroupProfile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RowSketch:
-    """A coordinated sample of row hashes, from which duplicate rows and overlap between tables are told.
-
-    Exact while no more than its capacity of distinct rows was seen. It says something about single rows, so it is
-    kept and dropped with them, and never released.
-
-    Args:
-        threshold: Hashes at or above it were let go; 2**64 - 1 while exact.
-        hashes: Sorted distinct 64-bit row hashes below the threshold, uint64, shape (k,).
-        counts: Rows with each hash, int64, shape (k,).
-    """
-
-    threshold: int
-    hashes: NDArray[np.uint64]
-    counts: NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class GroupSpec:
     """A grouping to profile within: one column, or several for intersections; numeric columns in bands.
 
     Args:
         columns: Columns whose values define the groups, at least one.
-        bands: For a numeric column: the inner band edges, ascending. ``(30, 50)`` gives ``<30``, ``30-50``, ``>=50``.
+        bands: For a numeric column: the inner band edges, ascending. ``(30, 50)`` gives ``<30``, ``30-50``,
+            ``>=50``.
     """
 
     columns: tuple[str, ...]
@@ -175,9 +207,12 @@ class Profile:
         groups: Per grouping name and level, what is kept of that group's rows. A missing value is the level
             ``(missing)``; levels beyond the cap are together ``(other)``.
         row_sketch: Row hashes; ``None`` once rows are gone.
+        key_sketches: Per declared key (its column names joined by `` & ``), hashes of the key alone; empty
+            once rows are gone.
     """
 
     rows: int
     columns: Mapping[str, ColumnProfile]
     groups: Mapping[str, Mapping[str, GroupProfile]] = field(default_factory=dict)
     row_sketch: RowSketch | None = None
+    key_sketches: Mapping[str, RowSketch] = field(default_factory=dict)
