@@ -51,8 +51,8 @@ def below_unbounded(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
 def hash_texts(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> NDArray[np.uint64]:
     """Hash byte strings that lie end to end.
 
-    Up to ``WORDWISE`` bytes: the length, then each 8-byte little-endian word, zero padded, is xored in and
-    mixed. Longer: BLAKE2b of 8 bytes, little endian.
+    Up to ``WORDWISE`` bytes: the length, then each (at least one) 8-byte little-endian word, zero padded, is
+    xored in and mixed. Longer: BLAKE2b of 8 bytes, little endian.
 
     Args:
         data: All bytes, shape (m,).
@@ -69,10 +69,12 @@ def hash_texts(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> NDArray[n
     padded = np.zeros(len(data) + 16, np.uint8)
     padded[: len(data)] = data
     words = np.lib.stride_tricks.as_strided(padded[:8].view("<u8"), (len(data) + 8,), (1,))
-    for position in range(0, min(longest, WORDWISE), 8):
+    for position in range(0, max(1, min(longest, WORDWISE)), 8):
         left = lengths - position
         active = (
-            np.flatnonzero((left > 0) & (lengths <= WORDWISE)) if position or longest > WORDWISE else None
+            np.flatnonzero(((left > 0) | (position == 0)) & (lengths <= WORDWISE))
+            if position or longest > WORDWISE
+            else None
         )
         at = starts + position if active is None else starts[active] + position
         left = left if active is None else left[active]
