@@ -71,8 +71,8 @@ def parse_canonical(data: bytes) -> object:
 def _plainly_canonical(value: object, data: bytes) -> bool:
     """Tell quickly, for most objects, that bytes are canonical; ``False`` only asks for a closer look.
 
-    The standard encoder writes the canonical form, except that it orders keys with characters beyond the Basic
-    Multilingual Plane differently, and spells exponents and whole doubles in its own way.
+    The standard encoder writes the canonical form, except that it orders keys beyond the Basic Multilingual
+    Plane differently, and spells exponents and whole doubles in its own way.
     """
     text = data.decode("utf-8")
     if not isinstance(value, dict) or (not text.isascii() and _HIGH_CHARACTER.search(text)):

@@ -1,14 +1,15 @@
 """The hash chain: how entries are sealed, so that none can be changed, dropped, moved or added unnoticed.
 
-A ledger is a list of sealed lines. Each line is canonical JSON with two members: its content, named by the kind
-of line (``header``, ``entry``, ``checkpoint``), and ``hash``, the digest of the content's canonical bytes.
-An entry's content names the hash of the line before it in ``prev``; the first entry names the header's.
+A ledger is a list of sealed lines. Each line is canonical JSON with two members: its content, named by the
+kind of line (``header``, ``entry``, ``checkpoint``), and ``seal``, the digest of the content's bytes. An entry's
+content names the hash of the line before it in ``prev``; the first entry names the header's.
 """
 
 from __future__ import annotations  # the verifier printed for auditors runs on Python 3.9
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ FORMAT = "aims-ledger/1"
 HEADER, ENTRY, CHECKPOINT = "header", "entry", "checkpoint"
 LONGEST_LINE = 16 * 1024 * 1024  # bytes; what is larger belongs into an evidence file
 
-_HASH_LENGTH = len(',"hash":"sha256:"}') + 64
+_SEAL_LENGTH = len(',"seal":"sha256:"}') + 64
 _LINE = re.compile(rb'\{"(header|entry|checkpoint)":')
 _ENTRY_MEMBERS = frozenset({"actor", "at", "body", "kind", "prev", "seq", "subject"})
 _SUBJECT_MEMBERS = frozenset({"digests", "id", "kind"})
@@ -47,7 +48,8 @@ class Sealed(NamedTuple):
     computed: str
 
 
-class Checkpoint(NamedTuple):
+@dataclass(frozen=True)
+class Checkpoint:
     """What a ledger was at some point; kept elsewhere, it shows later that nothing before it changed.
 
     Args:
@@ -72,7 +74,7 @@ def seal(kind: str, content: Mapping[str, object]) -> tuple[bytes, str]:
     """
     data = canonical_json(content)
     digest = sha256_digest(data)
-    return b'{"%s":%s,"hash":"%s"}' % (kind.encode(), data, digest.encode()), digest
+    return b'{"%s":%s,"seal":"%s"}' % (kind.encode(), data, digest.encode()), digest
 
 
 def unseal(line: bytes) -> Sealed:
@@ -86,13 +88,13 @@ def unseal(line: bytes) -> Sealed:
     except CanonicalError as error:
         raise LineError(str(error)) from error
     match = _LINE.match(line)
-    if match is None or not isinstance(parsed, dict) or len(parsed) != 2 or not is_digest(parsed.get("hash")):
-        raise LineError('JSON, but not an object of one "header", "entry" or "checkpoint" and one "hash"')
+    if match is None or not isinstance(parsed, dict) or len(parsed) != 2 or not is_digest(parsed.get("seal")):
+        raise LineError('JSON, but not an object of one "header", "entry" or "checkpoint" and one "seal"')
     kind = match.group(1).decode()
     fault = _content_fault(kind, parsed[kind])
     if fault:
         raise LineError(f"a line whose {kind} {fault}")
-    return Sealed(kind, parsed[kind], parsed["hash"], sha256_digest(line[match.end() : -_HASH_LENGTH]))
+    return Sealed(kind, parsed[kind], parsed["seal"], sha256_digest(line[match.end() : -_SEAL_LENGTH]))
 
 
 def entry_content(
@@ -141,7 +143,8 @@ def timestamp(at: datetime) -> str:
     """Write a point in time as the format does: UTC, microseconds, ``Z``."""
     if at.tzinfo is None:
         raise ValueError("a time without a time zone")
-    return at.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    utc = at.astimezone(timezone.utc)  # noqa: UP017 - Python 3.9 has no datetime.UTC
+    return utc.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def evidence_of(body: Mapping[str, Any]) -> Sequence[str]:

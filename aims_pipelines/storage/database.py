@@ -1,0 +1,326 @@
+"""The database of the ledger and the version tables: SQLite for one machine, PostgreSQL for a team.
+
+Whoever writes holds the one write lock of the database for the length of its transaction, so writers queue
+and none works on a state that another is changing.
+"""
+
+import hashlib
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.pool import NullPool
+
+from aims_pipelines.core.errors import BadInput, Fault, NotOurs, StoreUnavailable
+from aims_pipelines.storage.schema import SCHEMA_VERSION, about, metadata
+
+APPLICATION_ID = 0x41494D53  # "AIMS", in the header of the SQLite file
+DEFAULT_SCHEMA = "aims"  # of PostgreSQL
+_PRODUCT = "aims-pipelines"
+_WAIT_SECONDS = 60
+_EXPECTED_ADDRESS = "sqlite:///FILE or postgresql+psycopg://HOST/DATABASE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """An open database of ours.
+
+    Args:
+        engine: SQLAlchemy's engine; its transactions belong to ``read`` and ``write``.
+        url: Address, without its password.
+        schema: Schema in PostgreSQL that holds our tables; empty for SQLite.
+    """
+
+    engine: sa.Engine
+    url: str
+    schema: str = ""
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """Give a connection on which to read one consistent state.
+
+        Raises:
+            StoreUnavailable: The database does not answer.
+        """
+        with _translated(self.url), self.engine.connect() as connection:
+            if self.schema:
+                connection = connection.execution_options(  # noqa: PLW2901 - the same connection
+                    isolation_level="REPEATABLE READ", postgresql_readonly=True
+                )
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """Give the connection of one exclusive write transaction: all of it happens, or nothing.
+
+        Raises:
+            StoreUnavailable: The database does not answer or cannot write; nothing was written.
+        """
+        with _translated(self.url), self.engine.connect() as connection:
+            connection = connection.execution_options(aims_write=True)  # noqa: PLW2901 - the same connection
+            with connection.begin():
+                if self.schema:
+                    connection.execute(sa.text(f"SET LOCAL lock_timeout = '{_WAIT_SECONDS}s'"))
+                    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_lock_number(self.schema))))
+                yield connection
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self.engine.dispose()
+
+
+def open_database(url: str) -> Database:
+    """Open a database of ours; create it, or tables that it lacks, where it does not exist yet.
+
+    Args:
+        url: ``sqlite:///path/to/file`` or ``postgresql+psycopg://…``; the latter may name the schema that holds
+            our tables with ``?schema=NAME`` (default ``aims``).
+
+    Raises:
+        BadInput: The address is not one of these.
+        NotOurs: There is a database that this package did not make; it is left alone.
+        StoreUnavailable: The database does not answer, cannot be written, or is of a newer version.
+    """
+    address = _parse(url)
+    is_sqlite = address.get_backend_name() == "sqlite"
+    database = _open_sqlite(address) if is_sqlite else _open_postgresql(address)
+    try:
+        _prepare(database)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def sqlite_file(url: str) -> Path | None:
+    """File of a SQLite address; ``None`` for another database.
+
+    Raises:
+        BadInput: The address is not one of ours.
+    """
+    address = _parse(url)
+    return Path(str(address.database)) if address.get_backend_name() == "sqlite" else None
+
+
+def _parse(url: str) -> sa.URL:
+    try:
+        address = sa.make_url(url)
+    except sa.exc.ArgumentError:
+        raise _bad_address("something else") from None  # it may hold a password
+    backend = address.get_backend_name()
+    if backend == "postgresql":
+        return address.set(drivername="postgresql+psycopg")
+    if backend != "sqlite":
+        raise _bad_address(f"{backend}:…")
+    if not address.database or address.database == ":memory:" or address.query:
+        raise _bad_address("a SQLite address that names no file, or has options")
+    return address
+
+
+def _bad_address(found: str) -> BadInput:
+    return BadInput(Fault(where="database address", expected=_EXPECTED_ADDRESS, found=found))
+
+
+def _open_sqlite(address: sa.URL) -> Database:
+    file = Path(str(address.database))
+    if file.is_dir():
+        raise BadInput(Fault(where=str(file), expected="a database file", found="a folder"))
+    if not file.exists():
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreUnavailable(
+                f"Cannot create the folder of the database {file}: {error.strerror or error}. "
+                "Check its permissions, or name another place."
+            ) from error
+    engine = sa.create_engine(
+        address,
+        poolclass=NullPool,
+        hide_parameters=True,
+        connect_args={"timeout": _WAIT_SECONDS, "check_same_thread": False},
+    )
+    sa.event.listen(engine, "connect", _on_sqlite_connect)
+    sa.event.listen(engine, "begin", _on_sqlite_begin)
+    return Database(engine=engine, url=str(address))
+
+
+def _on_sqlite_connect(raw: Any, _record: object) -> None:
+    raw.isolation_level = None  # transactions begin where we say, not where the driver guesses
+    raw.execute("PRAGMA synchronous=FULL")
+    raw.execute("PRAGMA foreign_keys=ON")
+    raw.execute("PRAGMA recursive_triggers=ON")  # so that REPLACE meets the triggers against deletion
+
+
+def _on_sqlite_begin(connection: sa.Connection) -> None:
+    exclusive = connection.get_execution_options().get("aims_write", False)
+    if exclusive:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.exec_driver_sql("PRAGMA query_only=ON")
+        connection.exec_driver_sql("BEGIN")
+
+
+def _open_postgresql(address: sa.URL) -> Database:
+    schema = address.query.get("schema", DEFAULT_SCHEMA)
+    address = address.difference_update_query(["schema"])
+    if not isinstance(schema, str) or not schema.isidentifier() or not schema.isascii() or len(schema) > 60:
+        raise BadInput(
+            Fault(
+                where="database address",
+                expected="one schema name of ASCII letters, digits and _",
+                found=repr(schema),
+            )
+        )
+    try:
+        engine = sa.create_engine(address, hide_parameters=True, pool_pre_ping=True, pool_size=2)
+    except ImportError as error:
+        raise StoreUnavailable(
+            "PostgreSQL needs the package psycopg, which is not installed. "
+            "Install the extra: pip install 'aims-pipelines[postgres]'"
+        ) from error
+
+    def on_connect(raw: Any, _record: object) -> None:
+        with raw.cursor() as cursor:
+            cursor.execute(f'SET search_path TO "{schema}"')
+        raw.commit()
+
+    sa.event.listen(engine, "connect", on_connect)
+    return Database(engine=engine, url=address.render_as_string(hide_password=True), schema=schema)
+
+
+def _lock_number(schema: str) -> int:
+    """A number for PostgreSQL's advisory lock that nothing else is likely to use."""
+    digest = hashlib.sha256(f"{_PRODUCT}/{schema}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
+
+
+def _prepare(database: Database) -> None:
+    """Check that the database is ours, or empty and thus ours to take; create what it lacks."""
+    with database.read() as connection:
+        missing = _missing_tables(connection, database)
+    if missing:
+        with database.write() as connection:
+            _missing_tables(connection, database)  # again: another process may have come first
+            _create(connection, database)
+    if not database.schema:
+        _use_write_ahead_log(database)
+
+
+def _missing_tables(connection: sa.Connection, database: Database) -> set[str]:
+    """Name the declared tables that the database lacks.
+
+    Raises:
+        NotOurs: The database holds other tables than ours, and lacks our mark.
+        StoreUnavailable: A newer version of this package made it.
+    """
+    present = set(sa.inspect(connection).get_table_names(schema=database.schema or None))
+    if about.name in present:
+        version = connection.execute(
+            sa.select(about.c.version).where(about.c.product == _PRODUCT)
+        ).scalar_one_or_none()
+        if version is None:
+            raise _not_ours(database)
+        if version > SCHEMA_VERSION:
+            raise StoreUnavailable(
+                f"The database {database.url} is of version {version}; this package knows versions up to "
+                f"{SCHEMA_VERSION}. Install a newer aims-pipelines."
+            )
+    elif present or _is_claimed(connection, database):
+        raise _not_ours(database)
+    return set(metadata.tables) - present
+
+
+def _is_claimed(connection: sa.Connection, database: Database) -> bool:
+    """Tell whether an SQLite file without tables says that it belongs to another application."""
+    if database.schema:
+        return False
+    marks = [
+        connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+        for name in ("application_id", "user_version")
+    ]
+    objects = connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar_one()
+    return bool(marks[0] or marks[1] or objects)
+
+
+def _not_ours(database: Database) -> NotOurs:
+    place = f"schema {database.schema} of {database.url}" if database.schema else database.url
+    return NotOurs(
+        f"{place}: expected a database made by aims-pipelines, or an empty one; found other tables in it. "
+        "It was left alone. Name another place for the ledger."
+    )
+
+
+def _create(connection: sa.Connection, database: Database) -> None:
+    if database.schema:
+        connection.execute(sa.schema.CreateSchema(database.schema, if_not_exists=True))
+    else:
+        connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION_ID}")
+    metadata.create_all(connection)
+    if connection.execute(sa.select(about)).first() is None:
+        connection.execute(about.insert().values(product=_PRODUCT, version=SCHEMA_VERSION))
+
+
+def _use_write_ahead_log(database: Database) -> None:
+    """Let readers and the writer of an SQLite file work side by side; outside a transaction, as it asks."""
+    for _ in range(100):
+        with _translated(database.url), database.engine.connect() as connection:
+            raw = connection.connection
+            try:
+                if raw.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+                    return
+                raw.execute("PRAGMA journal_mode=WAL")
+            except sqlite3.OperationalError as error:
+                if "readonly" in str(error):
+                    return  # it can be read as it is
+                if "locked" not in str(error):
+                    raise
+        time.sleep(0.05)
+
+
+@contextmanager
+def _translated(url: str) -> Iterator[None]:
+    """Say what a failing database means for the one who waits for it."""
+    try:
+        yield
+    except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.InternalError) as error:
+        raise StoreUnavailable(_reason(url, error)) from error
+    except sa.exc.DatabaseError as error:
+        if type(error) is not sa.exc.DatabaseError:
+            raise
+        if "not a database" in str(error.orig):
+            raise NotOurs(
+                f"{url}: expected a database made by aims-pipelines, found a file that is no database. "
+                "It was left alone. Name another place for the ledger."
+            ) from error
+        raise StoreUnavailable(_reason(url, error)) from error
+    except sqlite3.OperationalError as error:
+        raise StoreUnavailable(_reason(url, error)) from error
+
+
+def _reason(url: str, error: Exception) -> str:
+    said = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+    for phrase, remedy in _REMEDIES.items():
+        if phrase in said.lower():
+            return f"The database {url} cannot be used: {said}. Nothing was written. {remedy}"
+    return f"The database {url} cannot be used: {said}. Nothing was written."
+
+
+_REMEDIES = {
+    "full": "Free some space, then run it again.",
+    "no space": "Free some space, then run it again.",
+    "disk i/o": "Check the file system (space, quota, hardware), then run it again.",
+    "readonly": "Give this user write permission to the file and its folder.",
+    "read-only": "Give this user write permission to it.",
+    "permission denied": "Give this user the permission.",
+    "unable to open": "Check that its folder exists and that this user may read and write there.",
+    "locked": "Another process has been writing for long; wait for it to end, then run it again.",
+    "lock timeout": "Another process has been writing for long; wait for it to end, then run it again.",
+    "malformed": "The file is damaged: restore it from a backup.",
+    "connection": "Check that the server runs and that the address, user and password are right.",
+}
