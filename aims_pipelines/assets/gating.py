@@ -69,9 +69,12 @@ def refusal(
     return dg.Failure(description=message, metadata=metadata, allow_retries=False)
 
 
-def version_metadata(*, number: int, digest: str, evidence: str, rows: int) -> dict[str, Any]:
+def version_metadata(
+    *, dataset: str, number: int, digest: str, evidence: str, rows: int
+) -> dict[str, Any]:
     """Metadata of a published version, namespaced except where Dagster's UI knows the name."""
     return {
+        "aims/dataset": dataset,
         "aims/version": number,
         "aims/data_version": digest,
         "aims/evidence": evidence,
@@ -90,7 +93,12 @@ def _answer(
     metadata: dict[str, Any] = {"aims/evidence": evidence} if evidence else {}
     if answer is None:
         metadata["aims/status"] = str(Status.INCONCLUSIVE)
-        return False, dg.AssetCheckSeverity.ERROR, "Not judged: another reason refused the candidate first.", metadata
+        return (
+            False,
+            dg.AssetCheckSeverity.ERROR,
+            "Not judged: another reason refused the candidate first.",
+            metadata,
+        )
     metadata["aims/method"] = f"{answer.check}@{answer.version}"
     if isinstance(answer, NotApplicable):
         metadata["aims/status"] = "not applicable"

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from aims_pipelines.core.canonical import canonical_json
 from aims_pipelines.core.errors import StoreUnavailable
 from aims_pipelines.core.gate import Judgement, refusal_message
 from aims_pipelines.core.statement import judgement_to_json, summary_to_json
-from aims_pipelines.core.verdict import Finding, Severity, Status, Verdict
+from aims_pipelines.core.verdict import Status, Verdict
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -89,8 +89,22 @@ class _Known:
     others: "Mapping[str, Profile]" = field(default_factory=dict)
 
 
-def judge_table(table: "pa.Table", facts: Circumstances, *, project: "Project", records: "Records") -> Judged:
+def judge_table(
+    table: "pa.Table",
+    facts: Circumstances,
+    *,
+    project: "Project",
+    records: "Records",
+    own_verdicts: tuple[Verdict, ...] = (),
+) -> Judged:
     """Judge a candidate and record the answers; a refused candidate goes to quarantine.
+
+    Args:
+        table: The rows.
+        facts: What is known about their computation.
+        project: Where evidence is kept and earlier versions are found.
+        records: The records in force.
+        own_verdicts: Answers that the computation gave itself; they gate like those of the catalogue.
 
     Raises:
         BadInput: There is no such dataset record, or its policy is not in force.
@@ -127,6 +141,7 @@ def judge_table(table: "pa.Table", facts: Circumstances, *, project: "Project", 
         treated=treated.columns,
     )
     judgement = judge_dataset(candidate)
+    judgement = replace(judgement, verdicts=(*judgement.verdicts, *own_verdicts))
     draft = _Draft(
         judgement=judgement,
         facts=facts,
@@ -139,16 +154,12 @@ def judge_table(table: "pa.Table", facts: Circumstances, *, project: "Project", 
     return _keep_passed(draft, project) if judgement.status is Status.PASS else _keep_refused(draft, project)
 
 
-def record_unreadable(reason: str, facts: Circumstances, *, project: "Project", records: "Records") -> str:
-    """Record that a candidate could not even be read as a table; return the ledger entry's id."""
+def record_refusal(
+    judgement: Judgement, facts: Circumstances, *, project: "Project", records: "Records"
+) -> str:
+    """Record that a candidate was refused before it could be judged; return the ledger entry's id."""
     from aims_pipelines.storage.ledger import EntryDraft
 
-    finding = Finding(target="", measure="readable table", status=Status.INCONCLUSIVE, reason=reason)
-    judgement = Judgement(
-        subject=facts.dataset,
-        required=("schema",),
-        verdicts=(Verdict(check="schema", version="1", findings=(finding,), severity=Severity.ERROR),),
-    )
     (entry,) = project.ledger.append(
         [
             EntryDraft(
@@ -157,7 +168,11 @@ def record_unreadable(reason: str, facts: Circumstances, *, project: "Project", 
                 subject_kind="dataset",
                 subject_id=facts.dataset,
                 digests={"policy": records.digest_for_dataset(facts.dataset)},
-                body={**_circumstances(facts), "event": "judged", **summary_to_json(judgement)},
+                body={
+                    **_circumstances(facts),
+                    "event": "refused before judgement",
+                    "refusal": summary_to_json(judgement),
+                },
                 at=facts.now,
             )
         ]
@@ -224,7 +239,11 @@ def _keep_refused(draft: _Draft, project: "Project") -> Judged:
             connection=connection,
         )
     head = draft.known.head
-    current = f"version {head.number} ({head.digest[:19]}…) stays current" if head else "nothing was published before"
+    current = (
+        f"version {head.number} ({head.digest[:19]}…) stays current"
+        if head
+        else "nothing was published before"
+    )
     message = refusal_message(
         draft.judgement,
         consequence=f"Not written; {current}. The candidate is in quarantine as {name}. Evidence: {evidence}.",
@@ -260,7 +279,7 @@ def _append(
     body: dict[str, Any] = {
         **_circumstances(facts),
         "event": "judged",
-        **summary_to_json(draft.judgement),
+        "judgement": summary_to_json(draft.judgement),
         "rows": draft.table.num_rows,
         "reference": candidate.reference_digest,
         "treated": [
@@ -277,7 +296,7 @@ def _append(
                 actor=f"run:{facts.run_id}",
                 subject_kind="dataset",
                 subject_id=facts.dataset,
-                digests={"rows": candidate.digest, "policy": draft.policy_digest},
+                digests={"content": candidate.digest, "policy": draft.policy_digest},
                 body=body,
                 at=facts.now,
             )

@@ -73,7 +73,11 @@ class Locations:
         for key, value in settings.items():
             if key not in defaults:
                 faults.append(
-                    Fault(where=f"{where}: {key}", expected=f"one of {', '.join(defaults)}", found="an unknown key")
+                    Fault(
+                        where=f"{where}: {key}",
+                        expected=f"one of {', '.join(defaults)}",
+                        found="an unknown key",
+                    )
                 )
             elif not isinstance(value, str) or not value:
                 faults.append(Fault(where=f"{where}: {key}", expected="text", found=type(value).__name__))
@@ -105,7 +109,9 @@ class Locations:
             store=_path(values["store"], root),
             evidence=_path(values["evidence"], root),
             mlflow=mlflow,
-            mlflow_artifacts=artifacts if "://" in artifacts or not artifacts else str(_path(artifacts, root)),
+            mlflow_artifacts=artifacts
+            if "://" in artifacts or not artifacts
+            else str(_path(artifacts, root)),
             definitions=values["definitions"],
         )
 
@@ -130,14 +136,38 @@ class Project:
         return self.locations.evidence
 
     def records(self) -> "Records":
-        """Load the records as they are now.
+        """The records as they are now; read again only if a file of theirs changed.
 
         Raises:
             RecordsInvalid: A record holds a fault.
         """
         from aims_pipelines.records.load import load_records
 
-        return load_records(self.locations.records)
+        state = _state_of(self.locations.records)
+        known = self.__dict__.get("_records")
+        if known is None or known[0] != state:
+            known = (state, load_records(self.locations.records))
+            self.__dict__["_records"] = known
+        records: Records = known[1]
+        return records
+
+    def source_path(self, dataset: str) -> Path:
+        """The source file of a dataset, as its record declares it.
+
+        Raises:
+            BadInput: There is no such record, or it declares no file.
+        """
+        record = self.records().dataset(dataset)
+        if record.source.path is None:
+            raise BadInput(
+                Fault(
+                    where=f"dataset record {dataset!r}: source.path",
+                    expected="the path of the source file",
+                    found="none",
+                    remedy="Name the file in the record, or compute the asset from its upstream assets.",
+                )
+            )
+        return _path(record.source.path, self.locations.root)
 
     @cached_property
     def database(self) -> "Database":
@@ -221,6 +251,12 @@ def _no_project(folder: Path) -> Fault:
         found="none here or above",
         remedy="Change into a project, or start one: aims init NAME --data FILE --label COLUMN --protected A,B",
     )
+
+
+def _state_of(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Names, times and sizes of the files in a folder: equal means unchanged."""
+    files = sorted(file for file in folder.rglob("*") if file.is_file()) if folder.is_dir() else []
+    return tuple((str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in files)
 
 
 def _path(value: str, root: Path) -> Path:

@@ -7,8 +7,8 @@ killed between the two leaves nothing that a reader could see.
 
 import hashlib
 import os
+import socket
 import uuid
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from aims_pipelines.storage.database import Database
 
 _LEFTOVER_AGE = timedelta(days=1)
+_CLAIM_LAPSES_AFTER = timedelta(minutes=15)
 _ROWS_PER_GROUP = 131_072
 
 versions = sa.Table(
@@ -65,6 +66,8 @@ claims = sa.Table(
     sa.Column("dataset", sa.String(512), primary_key=True),
     sa.Column("partition", sa.String(512), primary_key=True),
     sa.Column("run_id", sa.String(64), nullable=False),
+    sa.Column("host", sa.String(256), nullable=False),
+    sa.Column("pid", sa.Integer, nullable=False),
     sa.Column("claimed_at", sa.String(40), nullable=False),
 )
 quarantined = sa.Table(
@@ -163,7 +166,9 @@ class DatasetStore:
 
     def profile(self, dataset: str, digest: str) -> bytes | None:
         """The serialised profile of a version's rows, ``None`` if there is none."""
-        query = sa.select(contents.c.profile).where(contents.c.dataset == dataset, contents.c.digest == digest)
+        query = sa.select(contents.c.profile).where(
+            contents.c.dataset == dataset, contents.c.digest == digest
+        )
         with self.database.read() as connection:
             found = connection.execute(query).scalar_one_or_none()
         return None if found is None else bytes(found)
@@ -260,44 +265,40 @@ class DatasetStore:
                 connection.execute(files.update().where(key).values(row))
 
     def claim(
-        self,
-        dataset: str,
-        partition: str,
-        *,
-        expect: Version | None,
-        run_id: str,
-        is_live: Callable[[str], bool],
-        at: datetime,
+        self, dataset: str, partition: str, *, expect: Version | None, run_id: str, at: datetime
     ) -> None:
         """Reserve the next version for one run, so that two runs cannot publish over each other.
 
+        The claim of a process that died lapses: at once on the same host, after a quarter of an hour elsewhere.
+
         Args:
-            dataset: Name of the governed asset.
+            dataset: Name of the dataset.
             partition: Partition key; empty for an unpartitioned dataset.
             expect: The version that was current when the candidate was judged.
             run_id: The run that wants to publish.
-            is_live: Tells whether another run that holds the claim is still going.
-            at: Time of the claim.
+            at: Time of the claim, aware UTC.
 
         Raises:
             GateRefused: Another live run is publishing, or another version became current meanwhile.
         """
         key = (claims.c.dataset == dataset) & (claims.c.partition == partition)
-        with self.database.read() as connection:
-            holder = connection.execute(sa.select(claims.c.run_id).where(key)).scalar_one_or_none()
-        holder_is_live = holder is not None and holder != run_id and is_live(holder)
         with self.database.write() as connection:
-            now_held_by = connection.execute(sa.select(claims.c.run_id).where(key)).scalar_one_or_none()
-            if now_held_by not in {None, run_id} and (holder_is_live or now_held_by != holder):
+            held = connection.execute(sa.select(claims).where(key)).one_or_none()
+            if held is not None and held.run_id != run_id and _is_live(held, at):
                 raise GateRefused(
-                    f"Refused {dataset!r}: run {now_held_by} is publishing it right now. "
+                    f"Refused {dataset!r}: run {held.run_id} is publishing it right now. "
                     "Next: wait for that run to end and materialise again."
                 )
             _expect_head(connection, dataset, partition, expect)
             connection.execute(claims.delete().where(key))
             connection.execute(
                 claims.insert().values(
-                    dataset=dataset, partition=partition, run_id=run_id, claimed_at=at.isoformat()
+                    dataset=dataset,
+                    partition=partition,
+                    run_id=run_id,
+                    host=socket.gethostname(),
+                    pid=os.getpid(),
+                    claimed_at=at.isoformat(),
                 )
             )
 
@@ -345,7 +346,9 @@ class DatasetStore:
             )
         )
         connection.execute(
-            claims.delete().where(claims.c.dataset == version.dataset, claims.c.partition == version.partition)
+            claims.delete().where(
+                claims.c.dataset == version.dataset, claims.c.partition == version.partition
+            )
         )
 
     def keep_refused(self, path: str, table: "pa.Table") -> None:
@@ -446,6 +449,21 @@ def _expect_head(connection: sa.Connection, dataset: str, partition: str, expect
             f"Refused {dataset!r}: version {head.number} was published by run {head.run_id} while this candidate "
             "was being judged, so its verdicts are about an older state. Next: materialise again."
         )
+
+
+def _is_live(claim: Any, at: datetime) -> bool:
+    """Whether the process behind a claim may still be publishing."""
+    if at - datetime.fromisoformat(claim.claimed_at) > _CLAIM_LAPSES_AFTER:
+        return False
+    if claim.host != socket.gethostname():
+        return True
+    try:
+        os.kill(claim.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _version(row: Any) -> Version:

@@ -1,0 +1,66 @@
+"""The command ``aims``: wires the commands, prints errors, maps them to exit codes.
+
+0 means done and nothing refused; 1 refused by a gate, or evidence that does not verify; 2 bad usage or input.
+"""
+
+import os
+import sys
+from importlib import import_module
+
+import typer
+
+from aims_pipelines.core.errors import AimsError
+
+_COMMANDS = ("init", "validate", "schema", "materialize", "status", "gate")
+_HOMES = {"schema": "validate"}
+
+app = typer.Typer(
+    name="aims",
+    help="Controls of an AI management system (ISO/IEC 42001) as gates inside Dagster.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from aims_pipelines import __version__
+
+        typer.echo(f"aims-pipelines {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
+    ),
+) -> None:
+    """Options before the command."""
+
+
+for _name in _COMMANDS:
+    _module = import_module(f"aims_pipelines.cli.{_HOMES.get(_name, _name)}")
+    app.command(_name)(getattr(_module, _name))
+app.add_typer(import_module("aims_pipelines.cli.ledger").app, name="ledger", help="The evidence ledger.")
+
+
+def main() -> None:
+    """Run the command line; never shows a traceback for an error this package raises on purpose."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
+    try:
+        app()
+    except AimsError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # the reader went away: nothing to tell
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,254 @@
+"""``aims materialize``: Dagster's own run of a project's assets, ending in a table of verdicts."""
+
+import json
+import os
+import threading
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aims_pipelines.core.errors import BadInput, Fault
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from aims_pipelines.resources.project import Project
+    from aims_pipelines.resources.run_report import RunReport
+
+
+class Format(StrEnum):
+    """How the result is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def materialize(
+    select: Annotated[
+        str, typer.Option("--select", help="Assets to materialise, in Dagster's selection syntax.")
+    ] = "*",
+    partition: Annotated[
+        str | None, typer.Option("--partition", help="Partition key, for partitioned assets.")
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="How to print the result.")] = Format.TEXT,
+) -> None:
+    """Materialise the assets of the project you are in, and show the verdicts.
+
+    Exit code 0 if everything was published, 1 if a gate refused something, 2 if something could not be run.
+    """
+    from aims_pipelines.resources.project import find_project
+    from aims_pipelines.resources.run_report import report_run
+
+    project = find_project()
+    project.records()  # faults of the records are told before anything runs
+    definitions = load_definitions(project)
+    with dagster_instance(project) as instance:
+        job, keys = _job(definitions, select, partition)
+        result = _run(job, keys, instance, partition, quiet=form is Format.JSON)
+        report = report_run(instance, result.run_id, [key.to_user_string() for key in keys])
+    if form is Format.JSON:
+        typer.echo(json.dumps(asdict(report) | {"exit_code": report.exit_code}, indent=2))
+    else:
+        _print(report, project)
+    raise typer.Exit(report.exit_code)
+
+
+def load_definitions(project: "Project") -> "dg.Definitions":
+    """Import the project's definitions file.
+
+    Raises:
+        BadInput: The file is missing, fails to import, or holds no ``Definitions``.
+    """
+    import importlib.util
+    import sys
+
+    import dagster as dg
+
+    file = project.locations.root / project.locations.definitions
+    if not file.is_file():
+        raise BadInput(
+            Fault(where=str(file), expected="the project's Dagster definitions", found="no such file")
+        )
+    specification = importlib.util.spec_from_file_location("aims_project_definitions", file)
+    if specification is None or specification.loader is None:
+        raise BadInput(Fault(where=str(file), expected="a Python file", found=file.suffix or "no suffix"))
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[specification.name] = module
+    sys.path.insert(0, str(file.parent))
+    try:
+        specification.loader.exec_module(module)
+    except Exception as error:
+        raise BadInput(
+            Fault(
+                where=_place(error, file),
+                expected="definitions that import",
+                found=f"{type(error).__name__}: {error}",
+            )
+        ) from error
+    found = [value for value in vars(module).values() if isinstance(value, dg.Definitions)]
+    if len(found) != 1:
+        raise BadInput(
+            Fault(where=str(file), expected="one dagster.Definitions", found=f"{len(found)} of them")
+        )
+    return found[0]
+
+
+def dagster_instance(project: "Project") -> "dg.DagsterInstance":
+    """The instance of ``DAGSTER_HOME``, or one inside the project if that is not set."""
+    import dagster as dg
+
+    if os.environ.get("DAGSTER_HOME"):
+        return dg.DagsterInstance.get()
+    home = dagster_home(project)
+    home.mkdir(parents=True, exist_ok=True)
+    settings = home / "dagster.yaml"
+    if not settings.exists():
+        settings.write_text("telemetry:\n  enabled: false\n", encoding="utf-8")
+    os.environ["DAGSTER_HOME"] = str(home)  # Dagster finds its instance by this variable only
+    return dg.DagsterInstance.get()
+
+
+def dagster_home(project: "Project") -> Path:
+    """Where Dagster keeps the runs of a project unless ``DAGSTER_HOME`` says otherwise."""
+    return project.locations.root / ".aims" / "dagster"
+
+
+def _job(
+    definitions: "dg.Definitions", select: str, partition: str | None
+) -> "tuple[dg.JobDefinition, list[dg.AssetKey]]":
+    import dagster as dg
+
+    graph = definitions.resolve_asset_graph()
+    try:
+        chosen = dg.AssetSelection.from_string(select).resolve(graph)
+    except Exception as error:  # Dagster raises several kinds for a selection it cannot read
+        raise BadInput(
+            Fault(where="--select", expected="a Dagster asset selection", found=f"{select!r} ({error})")
+        ) from error
+    keys = sorted(chosen & graph.materializable_asset_keys, key=lambda key: key.to_user_string())
+    if not keys:
+        known = ", ".join(sorted(key.to_user_string() for key in graph.materializable_asset_keys))
+        raise BadInput(Fault(where="--select", expected=f"some of the assets {known}", found=repr(select)))
+    partitioned = [key.to_user_string() for key in keys if graph.get(key).is_partitioned]
+    if partitioned and partition is None:
+        raise BadInput(
+            Fault(
+                where="--partition",
+                expected=f"a partition key, since {', '.join(partitioned)} is partitioned",
+                found="none",
+            )
+        )
+    return definitions.resolve_implicit_global_asset_job_def(), keys
+
+
+def _run(
+    job: "dg.JobDefinition",
+    keys: "list[dg.AssetKey]",
+    instance: "dg.DagsterInstance",
+    partition: str | None,
+    *,
+    quiet: bool,
+) -> "dg.ExecuteInProcessResult":
+    """Run in this process, while a line on the terminal says which step is under way."""
+    from rich.console import Console
+
+    outcome: dict[str, Any] = {}
+
+    def work() -> None:
+        try:
+            outcome["result"] = job.execute_in_process(
+                instance=instance,
+                asset_selection=keys,
+                partition_key=partition,
+                raise_on_error=False,
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            )
+        except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
+            outcome["error"] = error
+
+    console = Console(stderr=True, quiet=quiet)
+    thread = threading.Thread(target=work, daemon=True)
+    with console.status("Starting …") as status:
+        thread.start()
+        while thread.is_alive():
+            thread.join(timeout=0.3)
+            status.update(_under_way(instance))
+    if "error" in outcome:
+        raise outcome["error"]
+    result: dg.ExecuteInProcessResult = outcome["result"]
+    return result
+
+
+def _under_way(instance: "dg.DagsterInstance") -> str:
+    """Which steps of the newest run have started and not ended."""
+    import dagster as dg
+
+    runs = instance.get_runs(limit=1)
+    if not runs:
+        return "Starting …"
+    steps = instance.get_run_step_stats(runs[0].run_id)
+    going = [step.step_key for step in steps if step.start_time and not step.end_time]
+    done = sum(1 for step in steps if step.end_time)
+    ended = runs[0].status in {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE}
+    return "Finishing …" if ended else f"Materialising {', '.join(going) or '…'} ({done} done)"
+
+
+def _print(report: "RunReport", project: "Project") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    table = Table(title=f"Run {report.run_id[:8]}", title_justify="left")
+    for heading in ("asset", "outcome", "check", "verdict", "what was found"):
+        table.add_column(heading, overflow="fold")
+    for asset in report.assets:
+        first = True
+        shown = [check for check in asset.checks if check.status not in {"pass", "not applicable"}]
+        passed = sum(1 for check in asset.checks if check.status == "pass")
+        ruled_out = sum(1 for check in asset.checks if check.status == "not applicable")
+        for check in shown:
+            table.add_row(
+                asset.name if first else "",
+                asset.outcome if first else "",
+                check.name,
+                f"[{_colour(check.status)}]{check.status}[/]",
+                check.found,
+            )
+            first = False
+        summary = f"{passed} pass" + (f", {ruled_out} do not apply" if ruled_out else "")
+        table.add_row(
+            asset.name if first else "",
+            asset.outcome if first else "",
+            "",
+            "",
+            summary if asset.checks else "",
+        )
+        table.add_section()
+    console.print(table)
+    for asset in report.assets:
+        if asset.message:
+            console.print(asset.message, markup=False, highlight=False)
+    home = os.environ["DAGSTER_HOME"]
+    console.print(
+        f"Look closer: DAGSTER_HOME={home} dagster dev -w {project.locations.root / 'workspace.yaml'}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _colour(status: str) -> str:
+    return {"fail": "red", "inconclusive": "yellow"}.get(status, "green")
+
+
+def _place(error: BaseException, file: Path) -> str:
+    """File and line of the project at which an import failed."""
+    place, trace = str(file), error.__traceback__
+    while trace is not None:
+        if Path(trace.tb_frame.f_code.co_filename) == file:
+            place = f"{file}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return place

@@ -1,0 +1,98 @@
+"""The embedded IO manager: content-addressed Parquet behind governed assets."""
+
+from typing import Any
+
+import dagster as dg
+
+from aims_pipelines.core.errors import BadInput, Fault
+from aims_pipelines.resources.aims import AimsResource
+
+
+class DatasetIOManager(dg.ConfigurableIOManager):
+    """Keep governed tables in the project's store, and hand out only bytes that verify.
+
+    Writes pandas and Polars frames and Arrow tables; reads what the consumer's annotation asks for, a pandas frame
+    if there is none. An input of several partitions arrives as a dictionary of partition key to table.
+
+    What it writes becomes the current version only when the gate's step publishes it, in one transaction with the
+    evidence; a step that dies in between leaves the last version current.
+    """
+
+    aims: dg.ResourceDependency[AimsResource]
+
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        """Write the rows of a candidate whose gate opened.
+
+        Raises:
+            BadInput: The asset is not governed, so there is no verdict about its rows.
+            StoreUnavailable: The store cannot be written; the last version stays current.
+        """
+        from aims_pipelines.measure import to_arrow
+
+        digest = context.output_metadata.get("aims/data_version")
+        dataset = context.output_metadata.get("aims/dataset")
+        if digest is None or dataset is None:
+            raise BadInput(
+                Fault(
+                    where=f"asset {context.asset_key.to_user_string()!r}",
+                    expected="an asset with a gate, since this IO manager keeps judged rows only",
+                    found="no verdict about the value",
+                    remedy="Declare it with @governed_asset, or give it another io_manager_key.",
+                )
+            )
+        store = self.aims.project.store
+        store.stage(str(_plain(dataset)), str(_plain(digest)), to_arrow(obj))
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        """Read the current version of an upstream dataset.
+
+        Raises:
+            BadInput: No record claims the asset, or nothing was published yet.
+            StoreUnavailable: The stored bytes are missing or were changed.
+        """
+        key = context.asset_key.to_user_string()
+        record = self.aims.project.records().for_asset(key)
+        if record is None:
+            raise BadInput(
+                Fault(
+                    where=f"asset {key!r}",
+                    expected="an asset that a dataset record claims",
+                    found="none",
+                    remedy="Write a dataset record for it, or load it with another IO manager.",
+                )
+            )
+        if not context.has_asset_partitions:
+            return self._load(record.id, "", context)
+        tables = {
+            partition: self._load(record.id, partition, context) for partition in context.asset_partition_keys
+        }
+        return next(iter(tables.values())) if len(tables) == 1 else tables
+
+    def _load(self, dataset: str, partition: str, context: dg.InputContext) -> Any:
+        store = self.aims.project.store
+        head = store.head(dataset, partition)
+        if head is None:
+            where = f"dataset {dataset!r}" + (f", partition {partition!r}" if partition else "")
+            raise BadInput(
+                Fault(
+                    where=where,
+                    expected="a published version",
+                    found="none",
+                    remedy=f"Materialise '{dataset}' first; if it was refused, its verdicts say why.",
+                )
+            )
+        table = store.read(dataset, head.digest)
+        wanted = context.dagster_type.typing_type
+        module = getattr(wanted, "__module__", "")
+        if module.startswith("pyarrow"):
+            return table
+        if module.startswith("polars"):
+            import polars as pl
+
+            return pl.from_arrow(table)
+        return table.to_pandas()
+
+
+def _plain(value: Any) -> Any:
+    """The value inside Dagster's metadata wrapper, if it is wrapped."""
+    return getattr(value, "value", value)

@@ -1,0 +1,117 @@
+"""What became of each asset in a run, read from Dagster's event log."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckReport:
+    """One check's answer in a run: its name, status, and what was found in one line."""
+
+    name: str
+    status: str
+    found: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetReport:
+    """What became of one asset.
+
+    Args:
+        name: Asset key.
+        outcome: ``published as version N``, ``materialised``, ``refused``, ``bad input``, ``error`` or
+            ``not run``.
+        checks: Answers in the order in which they were given.
+        message: For what was not published: what people read; empty otherwise.
+    """
+
+    name: str
+    outcome: str
+    checks: tuple[CheckReport, ...]
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    """What became of all selected assets in a run."""
+
+    run_id: str
+    assets: tuple[AssetReport, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 if all went through, 2 if something could not be run, 1 if gates refused and nothing worse."""
+        outcomes = {asset.outcome for asset in self.assets}
+        if outcomes & {"bad input", "error"}:
+            return 2
+        return 1 if outcomes & {"refused", "not run"} else 0
+
+
+def report_run(instance: dg.DagsterInstance, run_id: str, assets: Sequence[str]) -> RunReport:
+    """Collect what became of each asset in a finished run."""
+    checks: dict[str, list[CheckReport]] = {name: [] for name in assets}
+    outcomes: dict[str, tuple[str, str]] = {}
+    failures: dict[str, dg.DagsterEvent] = {}
+    steps: dict[str, str] = {}
+    for log in instance.all_logs(run_id):
+        event = log.dagster_event
+        if event is None:
+            continue
+        if (
+            event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
+            and event.asset_key
+            and event.step_key
+        ):
+            steps[event.step_key] = event.asset_key.to_user_string()
+        elif event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION and event.asset_key is not None:
+            number = _plain(event.materialization.metadata.get("aims/version"))
+            outcomes[event.asset_key.to_user_string()] = (
+                f"published as version {number}" if number is not None else "materialised",
+                "",
+            )
+        elif event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            evaluation = event.asset_check_evaluation_data
+            status = _plain(evaluation.metadata.get("aims/status")) or (
+                "pass" if evaluation.passed else "fail"
+            )
+            checks.setdefault(evaluation.asset_key.to_user_string(), []).append(
+                CheckReport(
+                    name=evaluation.check_name, status=str(status), found=evaluation.description or ""
+                )
+            )
+        elif event.is_step_failure and event.step_key is not None:
+            failures[event.step_key] = event
+    for step, event in failures.items():
+        outcomes[steps.get(step, step)] = _failure(event)
+    return RunReport(
+        run_id=run_id,
+        assets=tuple(
+            AssetReport(
+                name=name,
+                outcome=outcomes.get(name, ("not run", ""))[0],
+                checks=tuple(checks[name]),
+                message=outcomes.get(name, ("", "Not run: something upstream was not published."))[1],
+            )
+            for name in assets
+        ),
+    )
+
+
+def _failure(event: dg.DagsterEvent) -> tuple[str, str]:
+    """Outcome and message of a failed step: a gate's own words, or the kind of error in the user's code."""
+    data = event.step_failure_data
+    if data.user_failure_data is not None:
+        outcome = _plain(data.user_failure_data.metadata.get("aims/outcome")) or "error"
+        return str(outcome), data.user_failure_data.description or ""
+    error = data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    text = error.message.strip() if error is not None else "unknown error"
+    return "error", f"{event.step_key} raised {text}. The run page in Dagster shows where."
+
+
+def _plain(value: Any) -> Any:
+    return getattr(value, "value", value)
