@@ -178,15 +178,23 @@ def _judgement_faults(draft: EntryDraft, *, where: str) -> Iterator[Fault]:
             expected=f"the digest of the judged content under digests.{CONTENT}",
             found="none, so nobody could tell what was judged",
         )
-    if judgement["status"] == Status.PASS:
-        verdicts = judgement.get("verdicts") or ()
-        gating = [item for item in verdicts if item.get("severity") == Severity.ERROR]
-        if not gating or any(item.get("status") != Status.PASS for item in gating):
-            yield Fault(
-                where=where,
-                expected="a pass that rests on passing verdicts",
-                found="no gating verdict, or one that did not pass",
-            )
+    if judgement["status"] == Status.PASS and not _rests_on_passing_verdicts(judgement):
+        yield Fault(
+            where=where,
+            expected="a pass that rests on a passing verdict for every gating and every required check",
+            found="none, or one that is missing or did not pass",
+        )
+
+
+def _rests_on_passing_verdicts(judgement: Mapping[str, Any]) -> bool:
+    verdicts = judgement.get("verdicts") or ()
+    gating = [item for item in verdicts if item.get("severity") == Severity.ERROR]
+    answered = {item.get("check") for item in [*verdicts, *(judgement.get("not_applicable") or ())]}
+    return (
+        bool(gating)
+        and all(item.get("status") == Status.PASS for item in gating)
+        and answered.issuperset(judgement.get("required") or ())
+    )
 
 
 def _evidence_faults(listed: object, *, where: str) -> Iterator[Fault]:
