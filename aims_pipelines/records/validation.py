@@ -82,10 +82,13 @@ def validate(document: Document) -> Placed | list[Fault]:
 
 
 def _without(value: dict[str, Value], paths: Iterable[Path]) -> Any:
-    """A copy without the values at some paths; something stands in for plain facts that a record must have."""
+    """A copy without the values at some paths; something stands in for plain facts that must be there."""
     rest: Any = json.loads(json.dumps(value))
     statuses = typing.get_args(KINDS[str(value["kind"])].model_fields["status"].annotation)
-    for path in paths:
+    for found in paths:
+        path = found
+        while path and isinstance(path[-1], int):  # a list with a fault in it goes as a whole
+            path = path[:-1]
         if not path:
             continue
         parent: Any = rest
