@@ -1,0 +1,87 @@
+"""Profiles of one column, put side by side on the same points or categories.
+
+Exact values and bins can meet, when one window has few distinct values and another many: the exact ones
+are then moved into the bins of the others. The same holds for named and hashed categories, and for steps
+of time.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aims_pipelines.stats.bins import collapse, into_steps
+from aims_pipelines.stats.categories import bucket_counts
+from aims_pipelines.stats.profile import Categories, ColumnProfile, Distribution, Kind
+
+Floats = NDArray[np.float64]
+
+
+def aligned_counts(columns: Sequence[ColumnProfile]) -> tuple[Floats, bool]:
+    """Count the values of several profiles of one column on common cells.
+
+    Args:
+        columns: Profiles of the same column, of several windows or groups.
+
+    Returns:
+        Counts, shape (profiles, cells), missing values left out; and whether the cells have an order
+        (values of a number or time) or not (categories).
+    """
+    if columns and all(column.kind is not Kind.CATEGORICAL for column in columns):
+        return aligned_points([column.distribution for column in columns])[1], True
+    return aligned_categories([column.categories for column in columns])[1], False
+
+
+def aligned_points(distributions: Sequence[Distribution | None]) -> tuple[Floats, Floats]:
+    """Put distributions on common points.
+
+    Args:
+        distributions: One a profile; ``None`` counts as empty.
+
+    Returns:
+        The points, ascending, shape (k,), and the counts at them, shape (profiles, k). Where all
+        distributions are exact the points are values; otherwise bin representatives, within 0.4 % of the
+        values.
+    """
+    known = [item for item in distributions if item is not None and item.points.size]
+    steps = [item.resolution for item in known if item.resolution is not None]
+    pairs: list[tuple[Floats, NDArray[np.int64]]] = []
+    mixed = bool(known) and not all(item.exact for item in known)
+    for item in distributions:
+        if item is None:
+            pairs.append((np.empty(0), np.empty(0, np.int64)))
+        elif steps and item.resolution != max(steps):
+            pairs.append(into_steps(item.points, item.counts, max(steps)))
+        elif mixed and item.exact and not steps:
+            pairs.append(collapse(item.points, item.counts))
+        else:
+            pairs.append((item.points, item.counts))
+    points = np.unique(np.concatenate([pair[0] for pair in pairs])) if pairs else np.empty(0)
+    counts = np.zeros((len(pairs), points.size))
+    for row, (at, count) in zip(counts, pairs, strict=True):
+        row[np.searchsorted(points, at)] = count
+    return points, counts
+
+
+def aligned_categories(categories: Sequence[Categories | None]) -> tuple[tuple[str, ...] | None, Floats]:
+    """Put categories on common labels, or on hash buckets where one of them has no labels any more.
+
+    Args:
+        categories: One a profile; ``None`` counts as empty.
+
+    Returns:
+        The labels, sorted, or ``None`` for buckets; and the counts, shape (profiles, cells).
+    """
+    if any(item is not None and not item.exact for item in categories):
+        rows = [
+            np.zeros(0) if item is None else bucket_counts(item).astype(np.float64) for item in categories
+        ]
+        width = max(row.size for row in rows)
+        return None, np.array([row if row.size else np.zeros(width) for row in rows])
+    labels = sorted({label for item in categories if item is not None for label in item.counts})
+    position = {label: index for index, label in enumerate(labels)}
+    counts = np.zeros((len(categories), len(labels)))
+    for row, item in zip(counts, categories, strict=True):
+        if item is not None and item.counts:
+            row[[position[label] for label in item.counts]] = list(item.counts.values())
+    return tuple(labels), counts

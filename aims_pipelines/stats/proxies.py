@@ -1,0 +1,218 @@
+"""How well one feature predicts a protected attribute: stand-ins that carry the attribute into a model.
+
+The strength is Cramér's V of the table *feature by in-the-group-or-not*, largest over the groups: 0 where the
+feature says nothing about membership, 1 where it tells it without error. Its square is the share of the
+variance of membership that the feature explains. Numeric features are cut into at most 20 bins of about
+equal mass, a missing value is a category of its own, and categories too rare to speak (fewer than 5
+expected members in the group or outside it) are taken together.
+"""
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from aims_pipelines.core.verdict import Finding, Status
+from aims_pipelines.stats.aligned import Floats, aligned_counts
+from aims_pipelines.stats.intervals import quantile, simultaneous
+from aims_pipelines.stats.profile import MISSING, ColumnProfile, GroupProfile, Profile
+
+_BINS = 20
+_FEWEST_EXPECTED = 5.0
+_MEASURE = "proxy strength (Cramér's V)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strength:
+    """How strongly a feature predicts membership of a group.
+
+    Args:
+        group: The group predicted best.
+        value: Bias-corrected Cramér's V, 0 to 1.
+        interval: Simultaneous confidence interval of the largest V over the groups.
+        n: Rows that it rests on.
+    """
+
+    group: str
+    value: float
+    interval: tuple[float, float]
+    n: int
+
+
+def proxy_findings(
+    profile: Profile,
+    *,
+    grouping: str,
+    limit: float,
+    min_group_size: int,
+    features: Collection[str] | None = None,
+    confidence: float = 0.95,
+) -> tuple[Finding, ...]:
+    """Judge how well each feature predicts the groups of a protected attribute.
+
+    Args:
+        profile: Profile with the grouping.
+        grouping: Name of the grouping, such as ``sex`` or ``race & sex``.
+        limit: Largest acceptable strength, in [0, 1].
+        min_group_size: Fewest rows of a group that is predicted; smaller groups count as outside.
+        features: Columns to judge; all but the grouping's own if absent.
+        confidence: Two-sided coverage over all features and groups together, in (0, 1).
+
+    Returns:
+        One finding a feature, its target ``feature -> grouping``: pass where the whole interval lies
+        within the limit, fail where it lies beyond it, inconclusive otherwise. Strongest first. A single
+        inconclusive finding where there are not two groups.
+    """
+    levels = {
+        level: group
+        for level, group in profile.groups.get(grouping, {}).items()
+        if level != MISSING and group.rows
+    }
+    own = set(grouping.split(" & "))
+    names = [name for name in profile.columns if (name not in own if features is None else name in features)]
+    blank = Finding(
+        target=grouping,
+        measure=_MEASURE,
+        status=Status.INCONCLUSIVE,
+        reason="",
+        limit=None if math.isnan(limit) else limit,
+        n=sum(group.rows for group in levels.values()),
+    )
+    problem = _problem(levels, names, limit, confidence, max(1, min_group_size))
+    if problem:
+        return (replace(blank, reason=problem),)
+    findings = []
+    for name in names:
+        columns = {level: group.columns[name] for level, group in levels.items() if name in group.columns}
+        coverage = simultaneous(confidence, len(names))
+        strength = proxy_strength(columns, min_group_size=min_group_size, confidence=coverage)
+        findings.append(_finding(replace(blank, target=f"{name} -> {grouping}"), strength, limit))
+    return tuple(sorted(findings, key=lambda finding: -(finding.observed or 0.0)))
+
+
+def proxy_strength(
+    columns: Mapping[str, ColumnProfile], *, min_group_size: int = 1, confidence: float = 0.95
+) -> Strength | None:
+    """Measure how well one feature predicts membership of each group, and keep the group predicted best.
+
+    Args:
+        columns: The feature's profile over the rows of each group, keyed by level; together they are all
+            rows.
+        min_group_size: Fewest rows of a group that is predicted.
+        confidence: Two-sided coverage over all groups together, in (0, 1).
+
+    Returns:
+        The strength; ``None`` where the feature has no values, or no group has both members and non-members.
+
+    Source:
+        Cramér (1946), Mathematical Methods of Statistics, 21.9; bias correction of Bergsma (2013),
+        Journal of the Korean Statistical Society 42:323-328. The interval is the delta method's for the
+        share of variance explained, widened near zero by the spread of chi-square.
+    """
+    z = quantile(confidence)
+    if all(column.rows == column.missing for column in columns.values()) or math.isnan(z):
+        return None
+    table = _table(list(columns.values()))
+    sizes = table.sum(axis=1)
+    total = float(sizes.sum())
+    predicted = [index for index, size in enumerate(sizes) if min_group_size <= size < total and size > 0.0]
+    if not predicted:
+        return None
+    z = quantile(simultaneous(confidence, len(predicted)))
+    levels = list(columns)
+    results = [(*_v(table[index], table.sum(axis=0) - table[index], z), levels[index]) for index in predicted]
+    value, _, _, group = max(results, key=lambda result: result[0])
+    interval = max(result[1] for result in results), max(result[2] for result in results)
+    return Strength(group=group, value=value, interval=interval, n=int(total))
+
+
+def _problem(
+    levels: Mapping[str, GroupProfile], names: Collection[str], limit: float, confidence: float, smallest: int
+) -> str:
+    if not 0.0 <= limit <= 1.0 or not 0.0 < confidence < 1.0:
+        return "the limit or the confidence is not a usable fraction"
+    if len(levels) < 2:
+        return f"{'one group' if levels else 'no group'} in the data, two are needed to predict membership"
+    if max(group.rows for group in levels.values()) < smallest:
+        return f"every group has fewer than {smallest} rows"
+    return "" if names else "no feature to judge"
+
+
+def _finding(blank: Finding, strength: Strength | None, limit: float) -> Finding:
+    if strength is None:
+        return replace(blank, reason="the feature has no values, or no group is large enough to predict")
+    low, high = strength.interval
+    measured = replace(
+        blank,
+        observed=strength.value,
+        interval=strength.interval,
+        n=strength.n,
+        reason=f"predicts {strength.group} best",
+    )
+    if high <= limit:
+        return replace(measured, status=Status.PASS)
+    if low > limit:
+        return replace(
+            measured,
+            status=Status.FAIL,
+            remedy="Leave the feature out, coarsen it, or accept it with a reason.",
+        )
+    return replace(
+        measured,
+        reason=f"predicts {strength.group} best; the interval reaches across the limit",
+        remedy="Judge more rows, for instance several windows together.",
+    )
+
+
+def _table(columns: list[ColumnProfile]) -> Floats:
+    """Rows per group and bin of the feature, missing values as the last bin; shape (groups, bins)."""
+    counts, ordered = aligned_counts(columns)
+    if ordered and counts.shape[1] > _BINS:
+        mass = counts.sum(axis=0)
+        middle = np.cumsum(mass) - mass / 2.0
+        bins = np.minimum((middle / mass.sum() * _BINS).astype(np.int64), _BINS - 1)
+        merged = np.zeros((len(columns), _BINS))
+        np.add.at(merged.T, bins, counts.T)
+        counts = merged
+    missing = np.array([[float(column.missing)] for column in columns])
+    table = np.concatenate([counts, missing], axis=1)
+    return table[:, table.sum(axis=0) > 0.0]
+
+
+def _v(members: Floats, others: Floats, z: float) -> tuple[float, float, float]:
+    """Cramér's V of one group against the rest, and its interval."""
+    members, others = _pooled(members, others)
+    cells = members + others
+    n = cells.sum()
+    share = members.sum() / n
+    spread = share * (1.0 - share)
+    weights, rates = cells / n, members / cells
+    between = float(np.sum(weights * (rates - share) ** 2))
+    explained = between / spread
+    freedom = cells.size - 1
+    corrected = max(0.0, explained - freedom / max(1.0, n - 1.0))
+    # The influence of one row on the share explained; the mean of its square, over n, is the variance.
+    base = -(rates**2) - np.sum(weights * rates**2) + 2.0 * share**2
+    slope = between / spread**2 * (1.0 - 2.0 * share)
+    inside = (2.0 * rates + base - 2.0 * share) / spread - slope * (1.0 - share)
+    outside = base / spread + slope * share
+    variance = float(np.sum(weights * (rates * inside**2 + (1.0 - rates) * outside**2))) / n
+    half = z * math.sqrt(variance + 2.0 * freedom / n**2)
+    low, high = max(0.0, corrected - half), min(1.0, corrected + half + z * z / n)
+    correction = max(1e-12, min(1.0 - 1.0 / n, freedom - freedom**2 / n if freedom else 1.0))
+    value = math.sqrt(min(1.0, corrected / correction))
+    return value, min(value, math.sqrt(low)), max(value, math.sqrt(high))
+
+
+def _pooled(members: Floats, others: Floats) -> tuple[Floats, Floats]:
+    """Take cells together in which fewer than five are expected in the group or outside it."""
+    cells = members + others
+    smaller = min(members.sum(), others.sum()) / cells.sum()
+    rare = cells * smaller < _FEWEST_EXPECTED
+    if rare.sum() < 2:
+        return members, others
+    return (
+        np.append(members[~rare], members[rare].sum()),
+        np.append(others[~rare], others[rare].sum()),
+    )
