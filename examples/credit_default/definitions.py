@@ -1,0 +1,106 @@
+"""The governed pipeline: a delivered file, the dataset made of it, a pinned split, and a model with its card.
+
+    delivery -> applications -> training, holdout -> credit_default
+
+``delivery`` is not governed: it puts whatever arrives in its place. The gate is on the way from there to
+``applications``, and on every arrow after that.
+
+The input is generated unless a file is given: by run config (``path`` of ``delivery``) or by the environment
+variable ``CREDIT_DEFAULT_INPUT``. Once a file has arrived it stays until another does.
+"""
+
+import hashlib
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field
+
+from aims_pipelines import AimsResource, DatasetIOManager, governed_asset, governed_model
+from aims_pipelines.core.digest import file_digest
+from aims_pipelines.core.errors import BadInput
+from examples.credit_default.delivery import generate, land
+from examples.credit_default.generator import parse_fault
+from examples.credit_default.training import fit
+
+INPUT = "CREDIT_DEFAULT_INPUT"
+PROJECT = Path(__file__).parent
+
+TRAINING_SHARE = 70
+"""Applicants of a hundred whose applications the model is trained on; the others' are the holdout."""
+
+
+class Arrival(dg.Config):
+    """What arrives. Without any of it, a file that is there already stays."""
+
+    path: str = Field("", description=f"File to take, .parquet or .csv; by default that of {INPUT}.")
+    rows: int = Field(20_000, ge=1, description="Rows to generate if no file is given.")
+    seed: int = Field(1, ge=0, description="Seed of the generated rows.")
+    fault: str = Field("", description="Fault to plant in generated rows, such as missing or missing=0.1.")
+    anew: bool = Field(False, description="Generate even if a file is there already.")
+
+
+@dg.asset(group_name="credit_default", kinds={"parquet"})
+def delivery(config: Arrival, aims: AimsResource) -> dg.MaterializeResult:
+    """The file as it arrives: nobody has looked at it yet."""
+    landing = aims.project.source_path("applications")
+    given = config.path or os.environ.get(INPUT, "")
+    try:
+        if given:
+            land(Path(given).expanduser(), landing)
+        elif config.anew or config.fault or not landing.exists():
+            planted = (parse_fault(config.fault),) if config.fault else ()
+            today = datetime.now(UTC).date()
+            generate(landing, config.rows, seed=config.seed, newest=today, planted=planted)
+    except BadInput as error:
+        raise dg.Failure(
+            description=str(error), metadata={"aims/outcome": "bad input"}, allow_retries=False
+        ) from None
+    return dg.MaterializeResult(
+        metadata={"file": dg.MetadataValue.path(str(landing)), "sha256": file_digest(landing)}
+    )
+
+
+@governed_asset(dataset="applications", deps=[delivery], group_name="credit_default", kinds={"parquet"})
+def applications(aims: AimsResource) -> pa.Table:
+    """Applications with their outcome, as delivered."""
+    return aims.read_source("applications")
+
+
+@governed_asset(dataset="training", group_name="credit_default", kinds={"parquet"})
+def training(applications: pa.Table) -> pa.Table:
+    """What the model may be fitted to: 70 of 100 applicants, the same ones in every batch."""
+    return applications.filter(_on_training_side(applications))
+
+
+@governed_asset(dataset="holdout", group_name="credit_default", kinds={"parquet"})
+def holdout(applications: pa.Table) -> pa.Table:
+    """What the model is judged on: the other 30 of 100 applicants."""
+    return applications.filter(pc.invert(_on_training_side(applications)))
+
+
+@governed_model(system="credit_default", group_name="credit_default", kinds={"scikitlearn", "mlflow"})
+def credit_default(training: pd.DataFrame) -> object:
+    """Default risk of consumer loans: a logistic regression that a credit officer can read."""
+    return fit(training)
+
+
+def _on_training_side(applications: pa.Table) -> pa.Array:
+    """Tell the side of each row by a hash of its applicant, which no batch and no person can move."""
+    sides: dict[str, bool] = {}
+    for applicant in applications["applicant_id"].unique().to_pylist():
+        digest = hashlib.sha256(f"credit_default:{applicant}".encode()).digest()
+        sides[applicant] = int.from_bytes(digest[:8]) % 100 < TRAINING_SHARE
+    return pa.array([sides[applicant] for applicant in applications["applicant_id"].to_pylist()], pa.bool_())
+
+
+aims_resource = AimsResource(folder=str(PROJECT))
+
+defs = dg.Definitions(
+    assets=[delivery, applications, training, holdout, credit_default],
+    resources={"aims": aims_resource, "io_manager": DatasetIOManager(aims=aims_resource)},
+)
