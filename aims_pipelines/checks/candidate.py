@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from aims_pipelines.core.verdict import Finding, NotApplicable, Verdict
 from aims_pipelines.records.models import DatasetRecord, Limits, Stage
-from aims_pipelines.stats.profile import Profile
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from aims_pipelines.stats.profile import Profile  # loads numpy: not when definitions load
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,18 +76,18 @@ class Candidate:
     record: DatasetRecord
     limits: Limits
     digest: str
-    profile: Profile
+    profile: "Profile"
     batches: Callable[[], Iterator["pa.RecordBatch"]]
     now: datetime
     code_version: str = ""
     source_digest: str = ""
     inputs: tuple[InputVersion, ...] = ()
     missing_inputs: tuple[str, ...] = ()
-    reference: Profile | None = None
+    reference: "Profile | None" = None
     reference_digest: str = ""
-    current: Profile | None = None
-    preceding: tuple[Profile, ...] = ()
-    others: Mapping[str, Profile] = field(default_factory=dict)
+    current: "Profile | None" = None
+    preceding: "tuple[Profile, ...]" = ()
+    others: "Mapping[str, Profile]" = field(default_factory=dict)
     records_dir: Path = Path()
     stages: Mapping[str, Stage] = field(default_factory=dict)
     treated: tuple[Treated, ...] = ()
