@@ -1,4 +1,4 @@
-"""Timing of whole processes and of single calls, interleaved so that a busy machine burdens both sides alike."""
+"""Timing of processes and of calls, interleaved so that a busy machine burdens both sides alike."""
 
 import json
 import statistics
@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def processes(codes: Mapping[str, str], *, repeats: int) -> dict[str, list[float]]:
-    """Run each piece of Python in a fresh process, in turn, ``repeats`` times after one run that warms caches.
+    """Run each piece of Python in a fresh process, in turn, after one run that warms caches.
 
     Args:
         codes: Name to Python code that prints one JSON number, in seconds, as its last line.
@@ -28,7 +28,7 @@ def processes(codes: Mapping[str, str], *, repeats: int) -> dict[str, list[float
 
 
 def calls(functions: Mapping[str, Callable[[], object]], *, repeats: int) -> dict[str, list[float]]:
-    """Call each function in turn, ``repeats`` times after one call that warms caches; seconds of wall clock."""
+    """Call each function in turn, ``repeats`` times after one warming call; seconds of wall clock."""
     results: dict[str, list[float]] = {name: [] for name in functions}
     for turn in range(repeats + 1):
         for name, function in functions.items():

@@ -1,0 +1,186 @@
+"""What the plugin costs before anything runs, and what the gate costs an asset of a few rows."""
+
+import statistics
+
+from benchmarks.report import Goal, Report, Table
+from benchmarks.timing import difference, processes, ratio
+
+ASSETS = 1_000
+
+_IMPORT = """
+import json, sys, time
+start = time.perf_counter()
+import dagster
+{more}
+print(json.dumps(time.perf_counter() - start))
+heavy = {{"mlflow", "great_expectations", "evidently", "pandas", "sklearn", "matplotlib"}} & sys.modules.keys()
+assert not heavy, heavy
+"""
+_PLUGIN = """
+from aims_pipelines import AimsResource, DatasetIOManager, govern, governed_asset, governed_model, uncovered
+import aims_pipelines.components
+"""
+
+_DEFINITIONS = """
+import json, sys, time
+import dagster as dg
+from aims_pipelines import AimsResource, governed_asset
+from aims_pipelines.checks.catalogue import DATASET_CHECKS
+
+def plain(name):
+    specs = [dg.AssetCheckSpec(c.name, asset=name, description=c.description, blocking=True) for c in DATASET_CHECKS]
+    @dg.asset(name=name, check_specs=specs, required_resource_keys={{"aims"}}, metadata={{"aims/dataset": name}})
+    def made(context):
+        yield dg.Output(None)
+    return made
+
+def governed(name):
+    @governed_asset(dataset=name, name=name)
+    def made(context):
+        return None
+    return made
+
+{kind}("warming")
+start = time.perf_counter()
+assets = [{kind}(f"dataset_{{i}}") for i in range({assets})]
+defs = dg.Definitions(assets=assets, resources={{"aims": AimsResource(folder=".")}})
+dg.Definitions.validate_loadable(defs)
+print(json.dumps(time.perf_counter() - start))
+"""
+
+_TINY = """
+import json, pathlib, statistics, sys, tempfile, time, warnings
+import dagster as dg, pyarrow as pa
+from aims_pipelines import AimsResource, governed_asset
+from aims_pipelines.checks.catalogue import DATASET_CHECKS
+
+warnings.simplefilter("ignore")
+folder = pathlib.Path(tempfile.mkdtemp())
+(folder / "governance").mkdir()
+(folder / "aims.toml").write_text("")
+(folder / "governance" / "policy.yaml").write_text('''
+kind: policy
+id: default
+title: Limits
+owner: Benchmark
+status: in_force
+effective_from: 2020-01-01
+''')
+(folder / "governance" / "tiny.yaml").write_text('''
+kind: dataset
+id: tiny
+title: A few rows
+owner: Benchmark
+status: admitted
+purpose: Measuring
+source: {{licence: none needed, legal_basis: no personal data, origin: made here}}
+columns: {{a: {{type: integer}}, b: {{type: number}}}}
+limits: {{min_rows: 1, drift_inconclusive: accept}}
+review_by: 2099-01-01
+''')
+
+class Kept(dg.IOManager):
+    def handle_output(self, context, obj): self.value = obj
+    def load_input(self, context): return self.value
+
+table = pa.table({{"a": list(range(200)), "b": [x / 7 for x in range(200)]}})
+
+@dg.asset(name="tiny")
+def plain():
+    return table
+
+@dg.asset(name="tiny", check_specs=[dg.AssetCheckSpec(c.name, asset="tiny", blocking=True) for c in DATASET_CHECKS])
+def checked():
+    yield dg.Output(table)
+    for check in DATASET_CHECKS:
+        yield dg.AssetCheckResult(check_name=check.name, passed=True)
+
+@governed_asset(dataset="tiny", name="tiny")
+def governed():
+    return table
+
+resources = {{"io_manager": Kept()}}
+if "{kind}" == "governed":
+    resources["aims"] = AimsResource(folder=str(folder))
+job = dg.Definitions(assets=[{kind}], resources=resources).resolve_implicit_global_asset_job_def()
+times = []
+with dg.DagsterInstance.local_temp() as instance:
+    for turn in range({turns}):
+        start = time.perf_counter()
+        quiet = {{"loggers": {{"console": {{"config": {{"log_level": "CRITICAL"}}}}}}}}
+        assert job.execute_in_process(instance=instance, run_config=quiet).success
+        times.append(time.perf_counter() - start)
+print(json.dumps(statistics.median(times[2:])))
+"""
+
+
+def run(*, quick: bool) -> Report:
+    """Measure imports, loading of many definitions, and the gate on a tiny asset."""
+    repeats = 1 if quick else 7
+    imports = processes(
+        {"dagster": _IMPORT.format(more=""), "dagster and the plugin": _IMPORT.format(more=_PLUGIN)},
+        repeats=repeats,
+    )
+    assets = 100 if quick else ASSETS
+    loading = processes(
+        {
+            "plain Dagster with the same check specs": _DEFINITIONS.format(kind="plain", assets=assets),
+            "governed": _DEFINITIONS.format(kind="governed", assets=assets),
+        },
+        repeats=repeats,
+    )
+    turns = 4 if quick else 22
+    tiny = processes(
+        {
+            "plain asset": _TINY.format(kind="plain", turns=turns),
+            "plain asset that answers 14 checks": _TINY.format(kind="checked", turns=turns),
+            "governed asset": _TINY.format(kind="governed", turns=turns),
+        },
+        repeats=1 if quick else 3,
+    )
+    bare, plugin = imports.values()
+    plain, governed = loading.values()
+    asset, _, gated = tiny.values()
+    return Report(
+        name="loading",
+        title="Cost before anything runs, and on a tiny asset",
+        tables=(
+            _table("Import, fresh process", imports, bare),
+            _table(f"Building and loading {assets:,} assets with 14 checks each", loading, plain),
+            _table("One run of an asset of 200 rows (SQLite instance, in process)", tiny, asset),
+        ),
+        goals=(
+            Goal(name="import beside Dagster", observed=difference(plugin, bare), limit=0.3, unit="s more"),
+            Goal(
+                name="loading, governed to plain",
+                observed=ratio(governed, plain),
+                limit=1.3,
+                unit="times",
+            ),
+            Goal(
+                name="gate on a tiny asset",
+                observed=1_000 * difference(gated, asset),
+                limit=50,
+                unit="ms more",
+            ),
+        ),
+        notes=(
+            f"Medians of {repeats} interleaved runs after one that warms caches. The gate on a tiny asset is held "
+            "against a plain asset without any check; the row between is what Dagster takes to record 14 checks.",
+        ),
+    )
+
+
+def _table(title: str, times: dict[str, list[float]], floor: list[float]) -> Table:
+    return Table(
+        title=title,
+        columns=("", "median", "fastest", "beside the first"),
+        rows=tuple(
+            (name, _time(statistics.median(taken)), _time(min(taken)), f"{ratio(taken, floor):.2f}×")
+            for name, taken in times.items()
+        ),
+    )
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{1_000 * seconds:.0f} ms"
