@@ -4,8 +4,8 @@ Around the median ``m``, in units of ``s`` (half the distance between the quarti
 scale ``z = asinh((x - m) / s)``, on which heavy tails are short. The fences lie ``STRETCH`` times as far from
 the median as the farther decile. For normal data that is 6.4 standard deviations; of a Pareto tail of index 1
 it leaves 0.8 % outside. A tenth of the values on one side may be wild before they move a fence. Where single
-values make up so much of a column that the quartiles meet (zeros of amounts), the fences fit the rest, and those
-values are ordinary.
+values make up so much of a column that the quartiles meet (zeros of amounts), the fences fit the rest, and
+those values are ordinary.
 
 Source of the transformation: Burbidge, Magee & Robb (1988), JASA 83:123-127.
 """

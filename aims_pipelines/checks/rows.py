@@ -10,12 +10,20 @@ if TYPE_CHECKING:
 
 
 def pieces(candidate: Candidate, column: str) -> Iterator["pa.Array"]:
-    """Read one column in pieces, in the order of the rows, dictionaries decoded."""
+    """Read one column in pieces, in the order of the rows, encodings undone.
+
+    A field of a struct is called ``a.b``, as in profiles.
+    """
     import pyarrow as pa
 
+    from aims_pipelines.measure.lowering import descend, flattened, plain
+
     for batch in candidate.batches():
-        piece = batch.column(batch.schema.get_field_index(column))
-        yield piece.dictionary_decode() if pa.types.is_dictionary(piece.type) else piece
+        path = next(path for name, path, _ in flattened(batch.schema) if name == column)
+        whole = descend(pa.chunked_array([batch.column(path[0])]), path[1:])
+        for chunk in whole.chunks:
+            piece = plain(chunk)
+            yield plain(piece.dictionary_decode()) if pa.types.is_dictionary(piece.type) else piece
 
 
 def tally(candidate: Candidate, column: str, count: Callable[["pa.Array"], int]) -> int:

@@ -12,6 +12,7 @@ from aims_pipelines.stats.profile import ColumnProfile, Kind
 _DAY = 86_400.0
 _STORED_AS = {
     ColumnType.STRING: ("string", "large_string", "string_view"),
+    ColumnType.NUMBER: ("int", "uint", "float", "double", "halffloat", "decimal"),
     ColumnType.BOOLEAN: ("bool",),
     ColumnType.TIMESTAMP: ("timestamp",),
 }
@@ -69,8 +70,6 @@ def _has_type(column: ColumnProfile, contract: ColumnContract, candidate: Candid
     if contract.type is ColumnType.DATE:
         day = stored.startswith("date")
         return day or (stored.startswith("timestamp") and _multiples(column, _DAY, candidate))
-    if contract.type is ColumnType.NUMBER:
-        return column.kind is Kind.NUMERIC
     return stored.startswith(_STORED_AS[contract.type])
 
 

@@ -1,0 +1,79 @@
+"""Drift: the table still looks like the reference version, as a whole and inside each group.
+
+The measuring is :mod:`aims_pipelines.stats.drift`; here policy decides what an inconclusive answer does. Pooling
+looks twice (at the window alone, then together with the windows before it), so each look gets half of the
+false-discovery rate.
+"""
+
+from dataclasses import replace
+
+from aims_pipelines.checks.candidate import Answer, Candidate, Inapplicable
+from aims_pipelines.checks.wording import count
+from aims_pipelines.core.verdict import Finding, Status, worst
+from aims_pipelines.records.models import Inconclusive
+from aims_pipelines.stats.drift import compare
+from aims_pipelines.stats.profile import Profile
+
+
+def judge(candidate: Candidate) -> Answer:
+    """Compare the candidate with the reference version."""
+    if candidate.reference is None:
+        return Inapplicable(reason="no version was published yet; this one becomes the reference")
+    if candidate.limits.drift_inconclusive is Inconclusive.POOL:
+        return _pooled(candidate, candidate.reference)
+    findings = _compare(candidate, candidate.reference, candidate.profile, looks=1)
+    if candidate.limits.drift_inconclusive is Inconclusive.ACCEPT:
+        return tuple(_accepted(finding, candidate) for finding in findings)
+    return findings
+
+
+def _compare(
+    candidate: Candidate, reference: Profile, current: Profile, *, looks: int
+) -> tuple[Finding, ...]:
+    limits = candidate.limits
+    return compare(reference, current, effect=limits.drift_effect, alpha=limits.drift_alpha / looks)
+
+
+def _pooled(candidate: Candidate, reference: Profile) -> tuple[Finding, ...]:
+    """Judge the window alone; if that is inconclusive, with as many windows before it as the answer takes."""
+    from aims_pipelines.measure import merge
+
+    alone = _compare(candidate, reference, candidate.profile, looks=2)
+    if worst(finding.status for finding in alone) is not Status.INCONCLUSIVE or not candidate.preceding:
+        return alone
+    needed = max((finding.rows_needed or 0 for finding in alone), default=0)
+    pool, windows = candidate.profile, 0
+    for earlier in candidate.preceding:
+        if needed and pool.rows >= needed:
+            break
+        pool, windows = merge(pool, earlier), windows + 1
+    note = f"with the {count(windows, 'window')} before it, {count(pool.rows, 'row')} together"
+    return tuple(
+        replace(finding, reason=f"{finding.reason} ({note})")
+        for finding in _compare(candidate, reference, pool, looks=2)
+    )
+
+
+def _accepted(finding: Finding, candidate: Candidate) -> Finding:
+    """Let an inconclusive answer through where policy says so, until the record is due for review."""
+    if finding.status is not Status.INCONCLUSIVE:
+        return finding
+    until = candidate.record.review_by
+    if until is None:
+        return replace(
+            finding,
+            reason=f"{finding.reason}; policy accepts this only with a date, and the record has no 'review_by'",
+            remedy="Set 'review_by' in the dataset record.",
+        )
+    if candidate.now.date() >= until:
+        return replace(
+            finding,
+            reason=f"{finding.reason}; policy accepted this until the record's review on {until}, which has passed",
+            remedy="Review the dataset record and set a later 'review_by'.",
+        )
+    return replace(
+        finding,
+        status=Status.PASS,
+        reason=f"accepted by policy until the record's review on {until}; otherwise inconclusive: {finding.reason}",
+        remedy="",
+    )
