@@ -38,6 +38,13 @@ def contradictions(
 
 
 def _dataset(record: DatasetRecord, document: Document, today: date) -> Iterator[Fault]:
+    if not record.columns:
+        yield Fault(
+            where=document.where(("columns",)),
+            expected="the contract of at least one column",
+            found="none",
+            remedy="Declare the columns, or name a dataset that has the same under 'like'.",
+        )
     for name, column in record.columns.items():
         yield from _column(name, column, document)
     yield from _named_columns(record, document)

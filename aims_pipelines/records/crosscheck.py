@@ -35,10 +35,7 @@ def cross_check(
     first: dict[tuple[str, str], str] = {}
     for item in placed:
         record, document = item.record, item.document
-        named = {fault.where for fault in item.faults}
-        for fault in contradictions(record, document, today=today):
-            if fault.where not in named:  # a part that was left out contradicts nothing
-                yield fault
+        yield from _contradictions(item, today)
         place = document.where(("id",))
         earlier = first.setdefault((record.kind, record.id), place)
         if earlier != place:
@@ -65,6 +62,17 @@ def cross_check(
         yield from _suites(item, folder, suites)
 
 
+def _contradictions(item: Placed, today: date) -> Iterator[Fault]:
+    """Faults of one record by itself, without those of parts that were left out or come from elsewhere."""
+    record = item.record
+    if isinstance(record, DatasetRecord) and record.like is not None and not record.columns:
+        return  # what it is like could not be read
+    named = {"", *(fault.where for fault in item.faults)}
+    for fault in contradictions(record, item.document, today=today):
+        if fault.where not in named:
+            yield fault
+
+
 def _ids(placed: Sequence[Placed], kind: str) -> set[str]:
     return {item.record.id for item in placed if item.record.kind == kind}
 
@@ -85,6 +93,8 @@ def _references(item: Placed, known: Mapping[str, Collection[str]]) -> Iterator[
     record = item.record
     references: list[tuple[tuple[str | int, ...], str, str]] = []
     if isinstance(record, DatasetRecord):
+        if record.like is not None:
+            references.append((("like",), "dataset", record.like))
         references.append((("policy",), "policy", record.policy))
         references.extend(
             (("disjoint_from", i), "dataset", name) for i, name in enumerate(record.disjoint_from)
@@ -105,7 +115,7 @@ def _references(item: Placed, known: Mapping[str, Collection[str]]) -> Iterator[
                 remedy=did_you_mean(name, known[kind])
                 or f"Known: {', '.join(sorted(known[kind])) or 'none'}.",
             )
-        elif name == record.id and path[0] == "disjoint_from":
+        elif name == record.id and path[0] in {"disjoint_from", "like"}:
             yield Fault(where=item.document.where(path), expected="another dataset", found=shown(name))
 
 

@@ -34,17 +34,22 @@ class Document:
         name: File name, as shown in messages.
         value: Its content.
         lines: The line, from 1, of each path.
+        inherited: Top-level keys whose values come from another document.
     """
 
     name: str
     value: Value
     lines: Mapping[Path, int]
+    inherited: frozenset[str] = frozenset()
 
     def where(self, path: Path) -> str:
         """Say where a path is, such as ``governance/adult.yaml:12 columns.age.max``.
 
-        A path that is not there (a missing key) is placed at its nearest parent.
+        A path that is not there (a missing key) is placed at its nearest parent. What is inherited is nowhere: its
+        faults are those of the document that it comes from.
         """
+        if path and path[0] in self.inherited:
+            return ""
         known = next((path[:end] for end in range(len(path), -1, -1) if path[:end] in self.lines), ())
         return f"{self.name}:{self.lines.get(known, 1)} {dotted(path)}".rstrip()
 

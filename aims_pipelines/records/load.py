@@ -17,6 +17,7 @@ from aims_pipelines.core.digest import sha256_digest
 from aims_pipelines.core.errors import BadInput, Fault, RecordsInvalid
 from aims_pipelines.records.crosscheck import cross_check
 from aims_pipelines.records.document import MOST_BYTES, Document, parse
+from aims_pipelines.records.likeness import resolve
 from aims_pipelines.records.models import (
     DatasetRecord,
     Limits,
@@ -197,6 +198,7 @@ def load_records(folder: Path | str, *, today: date | None = None) -> Records:
                 faults.extend(answer)
                 _claim(document, claimed)
     suites: dict[str, str] = {}
+    placed = resolve(placed, faults)
     faults.extend(cross_check(placed, folder=folder, today=today, claimed=claimed, suites=suites))
     if faults:
         raise RecordsInvalid(sorted(faults, key=_position))

@@ -226,7 +226,14 @@ class DatasetRecord(Envelope):
         None, min_length=1, description="Key of its asset, parts joined by '/'; the id if absent."
     )
     source: Source = Field(description="Where the data comes from and on what basis it may be used.")
-    columns: dict[str, ColumnContract] = Field(min_length=1, description="The contract, column by column.")
+    like: str | None = Field(
+        None,
+        description="Dataset whose columns, extra_columns, label, protected, intersections, subject and time apply "
+        "here too, except for those written here.",
+    )
+    columns: dict[str, ColumnContract] = Field(
+        default_factory=dict, description="The contract, column by column; required without 'like'."
+    )
     extra_columns: Literal["refuse", "allow"] = Field("refuse", description="What undeclared columns mean.")
     label: Label | None = Field(None, description="The column to predict.")
     protected: tuple[Protected, ...] = Field((), description="Attributes whose groups are compared.")

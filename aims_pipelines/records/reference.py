@@ -32,6 +32,9 @@ A dataset or system may state limits of its own under `limits`: each replaces th
 others stay the policy's. A policy judges only while its status is `in_force`, and from its `effective_from` day
 on.
 
+A dataset that has the columns of another (a training part, say) names it under `like` and states only what
+differs.
+
 An entry under `accepted` lets one finding pass although it misses its limit: no worse than `observed` plus
 `tolerance`, and only before `review_by`. It stays visible in every verdict, and refuses again once it expires.
 

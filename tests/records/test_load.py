@@ -388,3 +388,50 @@ def test_loading_records_loads_no_heavy_library(write, valid):
         [sys.executable, "-c", code, str(write(valid))], capture_output=True, text=True, check=True
     )
     assert found.stdout.strip() == ""
+
+
+def test_a_dataset_like_another_shares_its_contract_but_for_what_it_states(write, valid):
+    valid["holdout"] = """
+kind: dataset
+id: people-holdout
+title: Holdout
+owner: data team
+status: admitted
+purpose: Judge.
+source: {upstream: [people], licence: as people, legal_basis: as people}
+like: people
+protected: [{column: age, bands: [40]}]
+"""
+    records = load_records(write(valid), today=TODAY)
+    people, holdout = records.dataset("people"), records.dataset("people-holdout")
+    assert (holdout.columns, holdout.label) == (people.columns, people.label)
+    assert [item.bands for item in holdout.protected] == [(40.0,)]
+    before = records.digest_for_dataset("people-holdout")
+    valid["people"] = valid["people"].replace("max: 100", "max: 99")
+    assert load_records(write(valid), today=TODAY).digest_for_dataset("people-holdout") != before
+
+
+def test_faults_of_a_shared_contract_are_named_once_where_they_are(write, valid):
+    valid["people"] = valid["people"].replace("bands: [30, 50]", "bands: [50, 30]")
+    valid["holdout"] = (
+        "kind: dataset\nid: people-holdout\ntitle: t\nowner: o\nstatus: admitted\npurpose: p\n"
+        "source: {upstream: [people], licence: a, legal_basis: b}\nlike: people\ntime: age\n"
+    )
+    assert list(_faults(write(valid))) == ["holdout.yaml:9 time", "people.yaml:13 protected[1].bands"]
+
+
+@pytest.mark.parametrize("like", ["peple", "people-holdout", "third"])
+def test_a_dataset_cannot_be_like_itself_nothing_or_a_likeness(write, valid, like):
+    valid["holdout"] = (
+        "kind: dataset\nid: people-holdout\ntitle: t\nowner: o\nstatus: admitted\npurpose: p\n"
+        f"source: {{upstream: [people], licence: a, legal_basis: b}}\nlike: {like}\n"
+    )
+    valid["third"] = (
+        valid["holdout"].replace("people-holdout", "third").replace(f"like: {like}", "like: people")
+    )
+    assert "holdout.yaml:8 like" in _faults(write(valid))
+
+
+def test_a_dataset_without_columns_is_a_fault(write, valid):
+    valid["people"] = valid["people"].replace("columns:", "columns: {}\nignored:")
+    assert "people.yaml:8 columns" in _faults(write(valid))
