@@ -5,18 +5,14 @@ Importing this module is cheap: a check's own module is loaded when it first jud
 
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
-from aims_pipelines.core.errors import AimsError
+from aims_pipelines.checks.answering import judge_all
 from aims_pipelines.core.gate import Judgement
-from aims_pipelines.core.verdict import Finding, NotApplicable, Severity, Status, Verdict
+from aims_pipelines.core.verdict import Finding, NotApplicable, Status, Verdict
 
 if TYPE_CHECKING:
     from aims_pipelines.checks.candidate import Candidate
-
-_PACKAGE: Final = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,41 +122,16 @@ DATASET_CHECKS: Final[tuple[CatalogueEntry, ...]] = (
 def judge_dataset(candidate: "Candidate") -> Judgement:
     """Let every check of the catalogue answer for a candidate.
 
-    A check that raises gives an inconclusive verdict that names the exception's type and place, never its
-    text, which may hold values. Shortfalls accepted by the record are applied, then the policy's stages.
-    Never raises for what a candidate holds.
+    Shortfalls accepted by the record are applied, then the policy's stages. Never raises for what a candidate
+    holds: a check that raises is inconclusive.
     """
-    from aims_pipelines.checks import accepted
-
-    verdicts: list[Verdict] = []
-    not_applicable: list[NotApplicable] = []
-    for check in DATASET_CHECKS:
-        answer = _answer(check, candidate)
-        if isinstance(answer, NotApplicable):
-            not_applicable.append(accepted.note(answer, candidate.record.accepted))
-        else:
-            answer = accepted.apply(answer, candidate.record.accepted, today=candidate.now.date())
-            verdicts.append(_staged(answer, candidate))
-    return Judgement(
+    return judge_all(
+        DATASET_CHECKS,
+        candidate,
         subject=candidate.asset,
-        required=tuple(check.name for check in DATASET_CHECKS),
-        verdicts=tuple(verdicts),
-        not_applicable=tuple(not_applicable),
-    )
-
-
-def _answer(check: CatalogueEntry, candidate: "Candidate") -> Verdict | NotApplicable:
-    try:
-        return check.judge(candidate)
-    except Exception as error:  # noqa: BLE001 - a crashed check must refuse, whatever it raised
-        return Verdict(check=check.name, version=check.version, findings=(_crashed(error),))
-
-
-def _staged(verdict: Verdict, candidate: "Candidate") -> Verdict:
-    if candidate.stages.get(verdict.check) != "warn":
-        return verdict
-    return Verdict(
-        check=verdict.check, version=verdict.version, findings=verdict.findings, severity=Severity.WARN
+        accepted=candidate.record.accepted,
+        stages=candidate.stages,
+        today=candidate.now.date(),
     )
 
 
@@ -175,28 +146,3 @@ def _empty() -> Finding:
         n=0,
         rows_needed=1,
     )
-
-
-def _crashed(error: Exception) -> Finding:
-    if isinstance(error, AimsError):  # our own messages hold no values
-        reason = f"the check could not run: {error}"
-    else:
-        reason = f"the check raised {type(error).__name__}{_place(error.__traceback__)}"
-    return Finding(
-        target="",
-        measure="answer",
-        status=Status.INCONCLUSIVE,
-        reason=reason,
-        remedy="Correct what the reason names; if it names nothing, report it with this place.",
-    )
-
-
-def _place(trace: TracebackType | None) -> str:
-    """Where in this package an exception passed last: file and line, no values."""
-    place = ""
-    while trace is not None:
-        path = Path(trace.tb_frame.f_code.co_filename)
-        if path.is_relative_to(_PACKAGE):
-            place = f" at {path.relative_to(_PACKAGE.parent).as_posix()}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    return place

@@ -1,0 +1,116 @@
+"""The one road on which checks answer: what they raise, what the record accepts, what the policy only warns about."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+
+from aims_pipelines.core.errors import AimsError
+from aims_pipelines.core.gate import Judgement
+from aims_pipelines.core.verdict import Finding, NotApplicable, Severity, Status, Verdict
+
+if TYPE_CHECKING:
+    from aims_pipelines.records.models import Accepted
+
+_PACKAGE: Final = Path(__file__).resolve().parent.parent
+_Candidate = TypeVar("_Candidate", contravariant=True)
+
+
+class Check(Protocol[_Candidate]):
+    """A check of some kind of candidate."""
+
+    @property
+    def name(self) -> str:
+        """Fixed name."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Version of the method."""
+        ...
+
+    def judge(self, candidate: _Candidate) -> Verdict | NotApplicable:
+        """Answer for the candidate at severity ``error``; may raise."""
+        ...
+
+
+def judge_all(
+    checks: Sequence[Check[_Candidate]],
+    candidate: _Candidate,
+    *,
+    subject: str,
+    accepted: "Sequence[Accepted]",
+    stages: Mapping[str, str],
+    today: date,
+) -> Judgement:
+    """Let every check answer for a candidate.
+
+    A check that raises gives an inconclusive verdict that names the exception's type and place, never its
+    text, which may hold values. Accepted shortfalls are applied, then the policy's stages.
+
+    Args:
+        checks: All of them are required.
+        candidate: What they judge.
+        subject: Name of the candidate in the judgement.
+        accepted: Shortfalls that the record accepts.
+        stages: Stage of enforcement per check name; a check that is not named blocks.
+        today: Day on which acceptances must still hold.
+    """
+    from aims_pipelines.checks import accepted as acceptance
+
+    verdicts: list[Verdict] = []
+    not_applicable: list[NotApplicable] = []
+    for check in checks:
+        answer = _answer(check, candidate)
+        if isinstance(answer, NotApplicable):
+            not_applicable.append(acceptance.note(answer, accepted))
+        else:
+            answer = acceptance.apply(answer, accepted, today=today)
+            verdicts.append(_staged(answer, stages))
+    return Judgement(
+        subject=subject,
+        required=tuple(check.name for check in checks),
+        verdicts=tuple(verdicts),
+        not_applicable=tuple(not_applicable),
+    )
+
+
+def _answer(check: Check[_Candidate], candidate: _Candidate) -> Verdict | NotApplicable:
+    try:
+        return check.judge(candidate)
+    except Exception as error:  # noqa: BLE001 - a crashed check must refuse, whatever it raised
+        return Verdict(check=check.name, version=check.version, findings=(_crashed(error),))
+
+
+def _staged(verdict: Verdict, stages: Mapping[str, str]) -> Verdict:
+    if stages.get(verdict.check) != "warn":
+        return verdict
+    return Verdict(
+        check=verdict.check, version=verdict.version, findings=verdict.findings, severity=Severity.WARN
+    )
+
+
+def _crashed(error: Exception) -> Finding:
+    if isinstance(error, AimsError):  # our own messages hold no values
+        reason = f"the check could not run: {error}"
+    else:
+        reason = f"the check raised {type(error).__name__}{_place(error.__traceback__)}"
+    return Finding(
+        target="",
+        measure="answer",
+        status=Status.INCONCLUSIVE,
+        reason=reason,
+        remedy="Correct what the reason names; if it names nothing, report it with this place.",
+    )
+
+
+def _place(trace: TracebackType | None) -> str:
+    """Where in this package an exception passed last: file and line, no values."""
+    place = ""
+    while trace is not None:
+        path = Path(trace.tb_frame.f_code.co_filename)
+        if path.is_relative_to(_PACKAGE):
+            place = f" at {path.relative_to(_PACKAGE.parent).as_posix()}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return place
