@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from aims_pipelines.records.models import DatasetRecord, Limits
     from aims_pipelines.resources.project import Project
     from aims_pipelines.stats.profile import GroupSpec, Profile
-    from aims_pipelines.storage.datasets import Version
+    from aims_pipelines.storage.datasets import Quarantined, Version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +147,7 @@ def judge_table(
         facts=facts,
         candidate=candidate,
         table=kept,
+        rejected=treated.rejected,
         changed=kept is not table,
         known=known,
         policy_digest=records.digest_for_dataset(facts.dataset),
@@ -200,56 +201,70 @@ class _Draft:
     facts: Circumstances
     candidate: Candidate
     table: "pa.Table"
+    rejected: "pa.Table"
     changed: bool
     known: _Known
     policy_digest: str
 
 
 def _keep_passed(draft: _Draft, project: "Project") -> Judged:
+    held = _hold_rejected(draft, project)
+    files = _findings_file(draft, project)
     with project.database.write() as connection:
-        evidence = _append(draft, project, connection=connection, files=_findings_file(draft, project))
+        evidence = _append(draft, project, connection=connection, files=files, held=held)
         _describe(draft, project, connection=connection)
     return _judged(draft, evidence)
 
 
 def _keep_refused(draft: _Draft, project: "Project") -> Judged:
-    from aims_pipelines.storage.datasets import Quarantined, quarantine_path
-
-    facts = draft.facts
-    name = f"q-{uuid.uuid4().hex[:12]}"
-    path = quarantine_path(facts.dataset, name)
-    project.store.keep_refused(path, draft.table)
-    files = [*_findings_file(draft, project), *_drift_report(draft, project)]
     reason = ", ".join(verdict.check for verdict in draft.judgement.refusing) or "no answer"
+    candidate = _hold(draft.table, draft.candidate.digest, reason, draft, project)
+    held = (*_hold_rejected(draft, project), candidate)
+    files = [*_findings_file(draft, project), *_drift_report(draft, project)]
     with project.database.write() as connection:
-        evidence = _append(draft, project, connection=connection, files=files, quarantine=name)
+        evidence = _append(draft, project, connection=connection, files=files, held=held)
         _describe(draft, project, connection=connection)
-        project.store.quarantine(
-            Quarantined(
-                id=name,
-                dataset=facts.dataset,
-                partition=facts.partition,
-                digest=draft.candidate.digest,
-                rows=draft.table.num_rows,
-                path=path,
-                evidence=evidence,
-                reason=reason,
-                quarantined_at=facts.now,
-            ),
-            connection=connection,
-        )
     head = draft.known.head
     current = (
-        f"version {head.number} ({head.digest[:19]}…) stays current"
-        if head
-        else "nothing was published before"
+        f"version {head.number} ({head.digest[:19]}…) stays current" if head else "nothing was published before"
     )
     message = refusal_message(
         draft.judgement,
-        consequence=f"Not written; {current}. The candidate is in quarantine as {name}. Evidence: {evidence}.",
+        consequence=(
+            f"Not written; {current}. The candidate is in quarantine as {candidate.id}. Evidence: {evidence}."
+        ),
         remedy="correct the data and materialise again.",
     )
-    return _judged(draft, evidence, message=message, quarantine=name)
+    return _judged(draft, evidence, message=message, quarantine=candidate.id)
+
+
+def _hold_rejected(draft: _Draft, project: "Project") -> "tuple[Quarantined, ...]":
+    """Keep rows that the outlier policy took out, for people to look at."""
+    from aims_pipelines.measure import content_digest
+
+    if draft.rejected.num_rows == 0:
+        return ()
+    digest = content_digest(draft.rejected)
+    return (_hold(draft.rejected, digest, "rows with outliers, taken out", draft, project),)
+
+
+def _hold(table: "pa.Table", digest: str, reason: str, draft: _Draft, project: "Project") -> "Quarantined":
+    """Write rows to quarantine. They are listed there once the evidence is recorded."""
+    from aims_pipelines.storage.datasets import Quarantined, quarantine_path
+
+    name = f"q-{uuid.uuid4().hex[:12]}"
+    item = Quarantined(
+        id=name,
+        dataset=draft.facts.dataset,
+        partition=draft.facts.partition,
+        digest=digest,
+        rows=table.num_rows,
+        path=quarantine_path(draft.facts.dataset, name),
+        reason=reason,
+        quarantined_at=draft.facts.now,
+    )
+    project.store.keep_refused(item.path, table)
+    return item
 
 
 def _judged(draft: _Draft, evidence: str, *, message: str = "", quarantine: str = "") -> Judged:
@@ -271,7 +286,7 @@ def _append(
     *,
     connection: "sa.Connection",
     files: list[dict[str, str]],
-    quarantine: str = "",
+    held: "tuple[Quarantined, ...]" = (),
 ) -> str:
     from aims_pipelines.storage.ledger import EntryDraft
 
@@ -287,8 +302,8 @@ def _append(
         ],
         "evidence": files,
     }
-    if quarantine:
-        body["quarantine"] = quarantine
+    if held:
+        body["quarantine"] = [{"id": item.id, "rows": item.rows, "reason": item.reason} for item in held]
     (entry,) = project.ledger.append(
         [
             EntryDraft(
@@ -303,6 +318,8 @@ def _append(
         ],
         connection=connection,
     )
+    for item in held:
+        project.store.quarantine(item, evidence=entry.id, connection=connection)
     return entry.id
 
 

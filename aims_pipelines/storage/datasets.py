@@ -121,9 +121,9 @@ class Quarantined:
         digest: Digest of its rows.
         rows: Number of rows.
         path: File, relative to the store's folder.
-        evidence: Ledger entry with the verdicts.
         reason: Which checks refused it.
         quarantined_at: When, aware UTC.
+        evidence: Ledger entry with the verdicts; empty until it is recorded.
     """
 
     id: str
@@ -132,9 +132,9 @@ class Quarantined:
     digest: str
     rows: int
     path: str
-    evidence: str
     reason: str
     quarantined_at: datetime
+    evidence: str = ""
 
 
 class DatasetStore:
@@ -359,7 +359,7 @@ class DatasetStore:
         """
         self._write(Path(path), table)
 
-    def quarantine(self, item: Quarantined, *, connection: sa.Connection) -> None:
+    def quarantine(self, item: Quarantined, *, evidence: str, connection: sa.Connection) -> None:
         """Record a refused candidate, whose rows were kept before, within the caller's transaction."""
         connection.execute(
             quarantined.insert().values(
@@ -369,7 +369,7 @@ class DatasetStore:
                 digest=item.digest,
                 rows=item.rows,
                 path=item.path,
-                evidence=item.evidence,
+                evidence=evidence,
                 reason=item.reason[:2000],
                 quarantined_at=item.quarantined_at.isoformat(),
             )

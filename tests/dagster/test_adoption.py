@@ -1,0 +1,150 @@
+"""Adopting an existing code location, finding what no gate covers, and running in several processes."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+import pytest
+
+from aims_pipelines import AimsResource, DatasetIOManager, govern, uncovered
+from aims_pipelines.core.errors import BadInput
+from aims_pipelines.resources.project import load_project
+
+Tables = Callable[..., pd.DataFrame]
+
+
+def location(folder: Path, raw_table: pd.DataFrame) -> dg.Definitions:
+    """A code location as somebody wrote it before this package."""
+    aims = AimsResource(folder=str(folder))
+
+    class Factor(dg.Config):
+        factor: float = 2.0
+
+    @dg.asset(group_name="landing", tags={"team": "data"}, kinds={"pandas"})
+    def raw() -> pd.DataFrame:
+        """Where data enters."""
+        return raw_table
+
+    @dg.asset(deps=[raw], retry_policy=dg.RetryPolicy(max_retries=1))
+    def side_effect() -> None:
+        """Nobody's business."""
+
+    @dg.asset
+    def offers(context: dg.AssetExecutionContext, config: Factor, raw: pd.DataFrame) -> pd.DataFrame:
+        return raw.assign(amount=raw["amount"] / config.factor)
+
+    return dg.Definitions(
+        assets=[raw, side_effect, offers],
+        jobs=[dg.define_asset_job("everything")],
+        resources={"aims": aims, "io_manager": DatasetIOManager(aims=aims)},
+    )
+
+
+def materialize(defs: dg.Definitions, **options: Any) -> dg.ExecuteInProcessResult:
+    return defs.resolve_job_def("everything").execute_in_process(
+        instance=dg.DagsterInstance.ephemeral(), raise_on_error=False, **options
+    )
+
+
+def test_assets_that_a_record_claims_are_governed_and_the_others_left_alone(
+    folder: Path, good: Tables
+) -> None:
+    before = location(folder, good())
+    after = govern(before, folder / "governance")
+    graph = after.resolve_asset_graph()
+    raw = graph.get(dg.AssetKey("raw"))
+    assert raw.metadata["aims/dataset"] == "raw"
+    assert (raw.group_name, raw.tags["team"], raw.kinds) == ("landing", "data", {"pandas"})
+    assert raw.description == "Where data enters."
+    assert len(graph.get_check_keys_for_assets({dg.AssetKey("raw")})) == 14
+    assert uncovered(after) == [dg.AssetKey("side_effect")]
+    assert uncovered(before) == [dg.AssetKey("offers"), dg.AssetKey("raw"), dg.AssetKey("side_effect")]
+
+
+def test_an_adopted_location_runs_with_its_config_and_is_gated(
+    folder: Path, good: Tables, bad: Tables
+) -> None:
+    result = materialize(govern(location(folder, good()), folder / "governance"))
+    assert result.success
+    store = load_project(folder).store
+    assert [version.dataset for version in store.versions()] == ["raw", "offers"]
+    refused = materialize(govern(location(folder, bad(seed=2)), folder / "governance"))
+    assert not refused.success
+    assert [version.dataset for version in store.versions()] == ["raw", "offers"]
+
+
+def test_governing_twice_changes_nothing(folder: Path, good: Tables) -> None:
+    once = govern(location(folder, good()), folder / "governance")
+    twice = govern(once, folder / "governance")
+    assert len(twice.resolve_asset_graph().get_check_keys_for_assets({dg.AssetKey("raw")})) == 14
+
+
+def test_a_record_that_claims_an_asset_of_a_multi_asset_is_told_apart(folder: Path) -> None:
+    @dg.multi_asset(specs=[dg.AssetSpec("raw"), dg.AssetSpec("other")])
+    def both() -> Iterator[dg.MaterializeResult[Any]]:
+        yield dg.MaterializeResult("raw")
+        yield dg.MaterializeResult("other")
+
+    with pytest.raises(BadInput, match="a function of its own"):
+        govern(dg.Definitions(assets=[both]), folder / "governance")
+
+
+MULTIPROCESS = """
+import sys
+from pathlib import Path
+import dagster as dg
+import pandas as pd
+from aims_pipelines import AimsResource, DatasetIOManager, governed_asset
+
+aims = AimsResource(folder={folder!r})
+
+@governed_asset(dataset="raw", name="raw")
+def raw() -> pd.DataFrame:
+    return pd.read_parquet({table!r})
+
+@governed_asset(dataset="offers", name="offers")
+def offers(raw: pd.DataFrame) -> pd.DataFrame:
+    return raw
+
+defs = dg.Definitions(
+    assets=[raw, offers],
+    resources={{"aims": aims, "io_manager": DatasetIOManager(aims=aims)}},
+    executor=dg.multiprocess_executor,
+)
+
+def job():
+    return defs.resolve_implicit_global_asset_job_def()
+
+if __name__ == "__main__":
+    with dg.DagsterInstance.get() as instance:
+        result = dg.execute_job(dg.reconstructable(job), instance=instance)
+        print("RESULT", result.success)
+"""
+
+
+@pytest.mark.slow
+def test_steps_in_processes_of_their_own_are_gated_alike(
+    folder: Path, good: Tables, bad: Tables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import subprocess
+
+    home = tmp_path / "dagster_home"
+    home.mkdir()
+    script, table = tmp_path / "located.py", tmp_path / "table.parquet"
+    script.write_text(MULTIPROCESS.format(folder=str(folder), table=str(table)))
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    store = load_project(folder).store
+
+    good().to_parquet(table)
+    first = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
+    assert "RESULT True" in first.stdout, first.stderr[-3000:]
+    assert [version.dataset for version in store.versions()] == ["raw", "offers"]
+
+    bad(seed=2).to_parquet(table)
+    second = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
+    assert "RESULT False" in second.stdout, second.stderr[-3000:]
+    assert [version.dataset for version in store.versions()] == ["raw", "offers"]
+    load_project(folder).ledger.verify()
