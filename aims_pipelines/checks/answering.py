@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from aims_pipelines.records.models import Accepted
 
 _PACKAGE: Final = Path(__file__).resolve().parent.parent
-_Candidate = TypeVar("_Candidate", contravariant=True)
+_Candidate_contra = TypeVar("_Candidate_contra", contravariant=True)
 
 
-class Check(Protocol[_Candidate]):
+class Check(Protocol[_Candidate_contra]):
     """A check of some kind of candidate."""
 
     @property
@@ -30,14 +30,14 @@ class Check(Protocol[_Candidate]):
         """Version of the method."""
         ...
 
-    def judge(self, candidate: _Candidate) -> Verdict | NotApplicable:
+    def judge(self, candidate: _Candidate_contra) -> Verdict | NotApplicable:
         """Answer for the candidate at severity ``error``; may raise."""
         ...
 
 
 def judge_all(
-    checks: Sequence[Check[_Candidate]],
-    candidate: _Candidate,
+    checks: Sequence[Check[_Candidate_contra]],
+    candidate: _Candidate_contra,
     *,
     subject: str,
     accepted: "Sequence[Accepted]",
@@ -76,7 +76,7 @@ def judge_all(
     )
 
 
-def _answer(check: Check[_Candidate], candidate: _Candidate) -> Verdict | NotApplicable:
+def _answer(check: Check[_Candidate_contra], candidate: _Candidate_contra) -> Verdict | NotApplicable:
     try:
         return check.judge(candidate)
     except Exception as error:  # noqa: BLE001 - a crashed check must refuse, whatever it raised
