@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
-from aims_pipelines.core.digest import is_digest, stream_digest
+from aims_pipelines.core.digest import file_digest, is_digest
 from aims_pipelines.core.errors import BadInput, Fault, LedgerBroken, StoreUnavailable
 from aims_pipelines.storage.database import sqlite_file
 
@@ -84,21 +84,30 @@ class EvidenceStore:
             LedgerBroken: The file is missing or was changed.
             StoreUnavailable: The file cannot be read.
         """
+        found = self.actual_digest(digest)
         path = self.path(digest)
-        try:
-            stream = path.open("rb")
-        except FileNotFoundError:
-            raise LedgerBroken(f"Evidence is missing: {path}. Restore it from a backup.") from None
-        except OSError as error:
-            raise StoreUnavailable(f"Cannot read evidence {path}: {error.strerror or error}.") from error
-        found = stream_digest(stream)
+        if found is None:
+            raise LedgerBroken(f"Evidence is missing: {path}. Restore it from a backup.")
         if found != digest:
-            stream.close()
             raise LedgerBroken(
                 f"Evidence was changed: expected {digest}, found {found} in {path}. Restore it from a backup."
             )
-        stream.seek(0)
-        return stream
+        return path.open("rb")
+
+    def actual_digest(self, digest: str) -> str | None:
+        """Digest of the contents that the file with this digest now has; ``None`` if there is no such file.
+
+        Raises:
+            BadInput: That is not a digest.
+            StoreUnavailable: The file cannot be read.
+        """
+        path = self.path(digest)
+        try:
+            return file_digest(path)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StoreUnavailable(f"Cannot read evidence {path}: {error.strerror or error}.") from error
 
     def path(self, digest: str) -> Path:
         """Where the file with this digest is, or would be.

@@ -19,9 +19,9 @@ from aims_pipelines.storage.ledger_entry import (
     OBSERVATION,
     Entry,
     EntryDraft,
+    columns_of,
     draft_faults,
     entry_of,
-    outcome_of,
     sealed_entry,
 )
 from aims_pipelines.storage.ledger_tables import entries as table
@@ -65,6 +65,12 @@ class Ledger:
         with nullcontext(connection) if connection is not None else self.database.write() as writing:
             return _append(writing, drafts)
 
+    def header(self) -> bytes | None:
+        """Read the sealed header as it is, unverified; ``None`` if somebody removed it."""
+        with self.database.read() as connection:
+            line = connection.execute(sa.select(header.c.line)).scalar_one_or_none()
+        return None if line is None else line.encode("utf-8")
+
     def entries(self, after: int = 0) -> Iterator[Entry]:
         """Read the entries in order, in bounded memory.
 
@@ -74,7 +80,7 @@ class Ledger:
         Raises:
             LedgerBroken: An entry is not what was appended.
         """
-        for row in self._rows(after):
+        for row in self.rows(after):
             yield entry_of(_intact(row))
 
     def get(self, entry_id: str) -> Entry:
@@ -129,12 +135,17 @@ class Ledger:
             row = connection.execute(query).one_or_none()
             return None if row is None else _in_its_place(connection, row)
 
-    def _rows(self, after: int = 0) -> Iterator[sa.Row[Any]]:
-        """Read rows page by page: entries never change, so pages add up to one state."""
+    def rows(self, after: int = 0, *, connection: sa.Connection | None = None) -> Iterator[sa.Row[Any]]:
+        """Read rows as they are, unverified, page by page; as entries never change, the pages are one state.
+
+        Args:
+            after: Number of the entry to start after.
+            connection: An open transaction to read in.
+        """
         while True:
             query = sa.select(table).where(table.c.seq > after).order_by(table.c.seq).limit(_PAGE)
-            with self.database.read() as connection:
-                page = connection.execute(query).all()
+            with nullcontext(connection) if connection is not None else self.database.read() as reading:
+                page = reading.execute(query).all()
             yield from page
             if len(page) < _PAGE:
                 return
@@ -152,24 +163,10 @@ def _append(connection: sa.Connection, drafts: Sequence[EntryDraft]) -> list[Ent
         seq += 1
         line, prev = sealed_entry(draft, seq=seq, prev=prev, where=_name(number))
         sealed = unseal(line)
-        rows.append({"line": line.decode("utf-8"), **_columns(sealed)})
+        rows.append({"line": line.decode("utf-8"), **columns_of(sealed)})
         appended.append(entry_of(sealed))
     connection.execute(table.insert(), rows)
     return appended
-
-
-def _columns(sealed: Sealed) -> dict[str, object]:
-    """What the columns beside a sealed line have to say."""
-    subject, kind = sealed.content["subject"], sealed.content["kind"]
-    outcome = outcome_of(kind, sealed.content["body"])
-    return {
-        "seq": sealed.content["seq"],
-        "kind": kind,
-        "subject_kind": subject["kind"],
-        "subject_id": subject["id"],
-        "subject_digest": subject["digests"].get(CONTENT),
-        "outcome": None if outcome is None else str(outcome),
-    }
 
 
 def _intact(row: sa.Row[Any]) -> Sealed:
@@ -180,7 +177,7 @@ def _intact(row: sa.Row[Any]) -> Sealed:
     """
     try:
         sealed = unseal(row.line.encode("utf-8"))
-        columns = _columns(sealed)
+        columns = columns_of(sealed)
     except (LineError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise _broken(row.seq, "a sealed entry", str(error)) from error
     if sealed.hash != sealed.computed:

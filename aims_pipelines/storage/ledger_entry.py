@@ -156,6 +156,20 @@ def entry_of(sealed: Sealed) -> Entry:
     )
 
 
+def columns_of(sealed: Sealed) -> dict[str, object]:
+    """Tell what the columns beside a sealed line have to say."""
+    subject, kind = sealed.content["subject"], sealed.content["kind"]
+    outcome = outcome_of(kind, sealed.content["body"])
+    return {
+        "seq": sealed.content["seq"],
+        "kind": kind,
+        "subject_kind": subject["kind"],
+        "subject_id": subject["id"],
+        "subject_digest": subject["digests"].get(CONTENT),
+        "outcome": None if outcome is None else str(outcome),
+    }
+
+
 def outcome_of(kind: str, body: Mapping[str, Any]) -> Status | None:
     """Read what an observation's judgement came to; ``None`` for everything that judges nothing."""
     judgement = body.get("judgement") if kind == OBSERVATION else None
@@ -188,6 +202,8 @@ def _judgement_faults(draft: EntryDraft, *, where: str) -> Iterator[Fault]:
 
 def _rests_on_passing_verdicts(judgement: Mapping[str, Any]) -> bool:
     verdicts = judgement.get("verdicts") or ()
+    if not all(isinstance(item, Mapping) for item in verdicts):
+        return False
     gating = [item for item in verdicts if item.get("severity") == Severity.ERROR]
     answered = {item.get("check") for item in [*verdicts, *(judgement.get("not_applicable") or ())]}
     return (

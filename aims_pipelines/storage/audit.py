@@ -1,0 +1,229 @@
+"""Verify an exported ledger: one ZIP file with ``ledger.jsonl`` and ``evidence/<sha256>``.
+
+As a script, ``python verify.py EXPORT``; ``aims ledger verifier`` prints one that stands alone.
+"""
+
+from __future__ import annotations  # the verifier printed for auditors runs on Python 3.9
+
+import argparse
+import io
+import sys
+import time
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from aims_pipelines.core.chain import ENTRY, LONGEST_LINE, evidence_of
+from aims_pipelines.core.digest import stream_digest
+from aims_pipelines.core.inspection import Inspection, Kept, Report, parse_kept
+from aims_pipelines.core.seams import Break
+
+LEDGER_MEMBER = "ledger.jsonl"
+EVIDENCE_FOLDER = "evidence/"
+_SHOWN = 50
+_PROGRESS_LINES = 20_000
+_UNPACKING = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+
+
+class UnusableExportError(ValueError):
+    """A file that is missing, unreadable, or no export at all."""
+
+
+def audit_export(
+    path: str | Path, *, kept: Sequence[Kept] = (), progress: Callable[[int], object] = lambda _lines: None
+) -> Report:
+    """Verify an export, in flat memory but for the names of its evidence files.
+
+    Args:
+        path: The export.
+        kept: Checkpoints that were kept outside of it.
+        progress: Called now and then with the number of lines read.
+
+    Raises:
+        UnusableExportError: The file is missing, unreadable or no export.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if LEDGER_MEMBER not in archive.namelist():
+                raise UnusableExportError(
+                    f"{path}: expected an exported ledger, found a ZIP file without {LEDGER_MEMBER}"
+                )
+            return _audit(archive, kept, progress)
+    except OSError as error:
+        raise UnusableExportError(
+            f"{path}: expected an exported ledger, found: {error.strerror or error}"
+        ) from error
+    except zipfile.BadZipFile as error:
+        raise UnusableExportError(
+            f"{path}: expected an exported ledger, found no whole ZIP file ({error})"
+        ) from error
+
+
+def _audit(archive: zipfile.ZipFile, kept: Sequence[Kept], progress: Callable[[int], object]) -> Report:
+    inspection = Inspection(kept=kept)
+    wanted: dict[str, int] = {}  # digest of an evidence file, and the first line that refers to it
+    try:
+        for number, line in _lines(archive):
+            sealed = inspection.feed(number, line)
+            if sealed is not None and sealed.kind == ENTRY:
+                for digest in evidence_of(sealed.content["body"]):
+                    wanted.setdefault(digest, number)
+            if number % _PROGRESS_LINES == 0:
+                progress(number)
+    except _UNPACKING as error:
+        inspection.add(Break("damaged file", LEDGER_MEMBER, "bytes that can be unpacked", str(error)))
+    inspection.finish(copies=lambda digest: _copies(archive, digest))
+    inspection.add(*_member_breaks(archive, wanted))
+    inspection.add(*_evidence_breaks(archive, wanted))
+    return inspection.report(evidence=len(wanted))
+
+
+def _lines(archive: zipfile.ZipFile) -> Iterator[tuple[int, bytes]]:
+    """Number the lines of the ledger, without their ends; a line without its end keeps a trace of that."""
+    number = 0
+    with archive.open(LEDGER_MEMBER) as member, io.BufferedReader(member, 1 << 20) as stream:  # type: ignore[type-var]
+        while line := stream.readline(LONGEST_LINE + 1):
+            number += 1
+            whole = line.endswith(b"\n")
+            yield number, line[:-1] if whole else line[:64] + b" (no end of line)"
+            while not whole and (line := stream.readline(LONGEST_LINE)):
+                whole = line.endswith(b"\n")
+
+
+def _copies(archive: zipfile.ZipFile, digest: str) -> list[int]:
+    """Find the lines that state a hash."""
+    ending = f'"seal":"{digest}"}}'.encode()
+    try:
+        return [number for number, line in _lines(archive) if line.endswith(ending)]
+    except _UNPACKING:
+        return []
+
+
+def _member_breaks(archive: zipfile.ZipFile, wanted: dict[str, int]) -> Iterator[Break]:
+    """Tell files that have no business in an export."""
+    expected = {LEDGER_MEMBER, *(_member(digest) for digest in wanted)}
+    seen = set()
+    for name in archive.namelist():
+        if name in seen:
+            yield Break("inserted", name, "one file of that name", "another one")
+        elif name not in expected:
+            yield Break(
+                "inserted", name, "only the ledger and files that its entries refer to", "another file"
+            )
+        seen.add(name)
+
+
+def _evidence_breaks(archive: zipfile.ZipFile, wanted: dict[str, int]) -> Iterator[Break]:
+    """Compare the evidence files with the digests that entries refer to."""
+    present = set(archive.namelist())
+    for digest, number in wanted.items():
+        found = None
+        if _member(digest) in present:
+            try:
+                with archive.open(_member(digest)) as stream:
+                    found = stream_digest(stream)
+            except _UNPACKING as error:
+                found = f"bytes that cannot be unpacked ({error})"
+        yield from evidence_breaks(f"{_member(digest)} (line {number})", digest, found)
+
+
+def evidence_breaks(where: str, digest: str, found: str | None) -> Iterator[Break]:
+    """Compare an evidence file with the digest that an entry refers to.
+
+    Args:
+        where: Words for its place.
+        digest: The digest in the entry.
+        found: The digest of its contents; ``None`` if there is no such file.
+    """
+    if found is None:
+        yield Break("missing evidence", where, f"a file with {digest}", "none")
+    elif found != digest:
+        yield Break("swapped evidence", where, f"contents with {digest}", found)
+
+
+def _member(digest: str) -> str:
+    return EVIDENCE_FOLDER + digest[len("sha256:") :]
+
+
+def describe_report(report: Report, *, kept: Sequence[Kept] = ()) -> str:
+    """Put a report into words."""
+    now = Kept(report.checkpoint.count, report.checkpoint.head)
+    if not report.intact:
+        lines = [
+            f"BROKEN: {len(report.breaks) + report.more} faults found",
+            *map(str, report.breaks[:_SHOWN]),
+        ]
+        untold = len(report.breaks[_SHOWN:]) + report.more
+        return "\n  ".join([*lines, f"… and {untold} more"] if untold else lines)
+    files = f", {report.evidence} evidence files" if report.evidence else ""
+    lines = [
+        f"Intact: {now.entries} entries{files}",
+        f"  checkpoint  {now}",
+        f"  Merkle root {report.checkpoint.root}",
+    ]
+    if kept:
+        lines.append(f"  agrees with the checkpoint kept outside: {', '.join(map(str, kept))}")
+    else:
+        lines.append(
+            "  Whoever holds a ledger can cut off its end, or write all of it anew, without a trace inside. Only a\n"
+            "  checkpoint that was kept elsewhere shows that: compare with --checkpoint COUNT:HEAD."
+        )
+    return "\n".join(lines)
+
+
+def read_kept(text: str) -> Kept:
+    """Read a checkpoint that was kept outside: ``COUNT:HEAD``, or the name of a file that has it.
+
+    Raises:
+        UnusableExportError: It is neither.
+    """
+    kept = parse_kept(text)
+    if kept is None:
+        try:
+            kept = parse_kept(Path(text).read_text(encoding="utf-8", errors="replace"))
+        except OSError as error:
+            raise UnusableExportError(
+                f"{text}: expected COUNT:sha256:… or a file, found: {error.strerror}"
+            ) from error
+    if kept is None:
+        raise UnusableExportError(f"{text}: expected a file with COUNT:sha256:…, found none in it")
+    return kept
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Verify from the command line.
+
+    Returns:
+        0 for an intact export, 1 for a broken one, 2 for something else.
+    """
+    parser = argparse.ArgumentParser(
+        description="Verify an exported evidence ledger. Needs nothing but Python."
+    )
+    parser.add_argument("export", metavar="EXPORT", help="ZIP file that 'aims ledger export' wrote")
+    parser.add_argument(
+        "--checkpoint",
+        action="append",
+        default=[],
+        metavar="COUNT:HEAD",
+        help="a checkpoint that you kept, or a file with it; may be repeated",
+    )
+    options = parser.parse_args(arguments)
+    begun = time.monotonic()
+
+    def progress(lines: int) -> None:
+        if sys.stderr.isatty() and time.monotonic() - begun > 2:
+            sys.stderr.write(f"\r{lines:,} lines")
+
+    try:
+        kept = [read_kept(text) for text in options.checkpoint]
+        report = audit_export(options.export, kept=kept, progress=progress)
+    except UnusableExportError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    sys.stdout.write(describe_report(report, kept=kept) + "\n")
+    return 0 if report.intact else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
