@@ -32,11 +32,14 @@ def aligned_counts(columns: Sequence[ColumnProfile]) -> tuple[Floats, bool]:
     return aligned_categories([column.categories for column in columns])[1], False
 
 
-def aligned_points(distributions: Sequence[Distribution | None]) -> tuple[Floats, Floats]:
+def aligned_points(
+    distributions: Sequence[Distribution | None], *, wholes: int | None = None
+) -> tuple[Floats, Floats]:
     """Put distributions on common points.
 
     Args:
         distributions: One a profile; ``None`` counts as empty.
+        wholes: How many of them, from the first, hold all points that occur in any; all where absent.
 
     Returns:
         The points, ascending, shape (k,), and the counts at them, shape (profiles, k). Where all
@@ -45,21 +48,26 @@ def aligned_points(distributions: Sequence[Distribution | None]) -> tuple[Floats
     """
     known = [item for item in distributions if item is not None and item.points.size]
     steps = [item.resolution for item in known if item.resolution is not None]
+    coarse = not all(item.exact for item in known)
     pairs: list[tuple[Floats, NDArray[np.int64]]] = []
-    mixed = bool(known) and not all(item.exact for item in known)
     for item in distributions:
         if item is None:
             pairs.append((np.empty(0), np.empty(0, np.int64)))
         elif steps and item.resolution != max(steps):
             pairs.append(into_steps(item.points, item.counts, max(steps)))
-        elif mixed and item.exact and not steps:
+        elif coarse and item.exact and not steps:
             pairs.append(collapse(item.points, item.counts))
         else:
             pairs.append((item.points, item.counts))
-    points = np.unique(np.concatenate([pair[0] for pair in pairs])) if pairs else np.empty(0)
+    if not pairs:
+        return np.empty(0), np.empty((0, 0))
+    points = np.unique(np.concatenate([pair[0] for pair in pairs[:wholes]]))
+    lengths = [pair[0].size for pair in pairs]
+    rows = np.repeat(np.arange(len(pairs)), lengths)
     counts = np.zeros((len(pairs), points.size))
-    for row, (at, count) in zip(counts, pairs, strict=True):
-        row[np.searchsorted(points, at)] = count
+    counts[rows, np.searchsorted(points, np.concatenate([pair[0] for pair in pairs]))] = np.concatenate(
+        [pair[1] for pair in pairs]
+    )
     return points, counts
 
 

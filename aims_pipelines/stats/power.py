@@ -1,0 +1,110 @@
+"""What two windows of given sizes could have shown: critical values, and the rows a pass needs.
+
+A shift is *shown* where its p-value reaches the level, and a window is *large enough* where a shift of the
+tolerated size would have been shown with the stated power. Both have one form: with ``v = 1/n + 1/m``, a
+shift is shown beyond ``a * sqrt(v + w**2)`` and found with the stated power beyond ``a * sqrt(v + w**2) +
+b * sqrt(v)``.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from aims_pipelines.stats.shifts import FIRST, SD_PER_TOTAL_VARIATION, Shift, Shifts
+from aims_pipelines.stats.tails import Floats, normal_score
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """What the test of one shift can show, one entry a unit.
+
+    Args:
+        limit: Smallest observed shift that would have been shown, in the unit of what was observed.
+        largest_variance: Largest ``1/n + 1/m`` with which the tolerated shift is found with the stated power;
+            infinite where no shift of the values could matter, 0 where no number of rows would do.
+    """
+
+    limit: Floats
+    largest_variance: Floats
+
+
+def resolution(shifts: Shifts, *, level: Floats, tolerated: float, power: float, wobble: float) -> Resolution:
+    """Work out what a column's tests can show.
+
+    Args:
+        shifts: The tests made.
+        level: Level of each unit's test, after dividing by the number of tests, in (0, 1).
+        tolerated: Shift that a pass must have been able to show, a fraction of all rows. Where few rows
+            have a value, those must shift more to amount to it.
+        power: Chance of showing it, in (0.5, 1).
+        wobble: As for the tests.
+
+    Returns:
+        Limits, and the variance that a pass needs. For ordered values the tolerated shift is a difference
+        of the distribution functions, wherever it lies; for categories, one category's share.
+    """
+    variance = variance_of(shifts.before, shifts.after)
+    found = normal_score(np.array(1.0 - power))
+    with np.errstate(divide="ignore"):
+        needed = np.where(shifts.present > 0.0, tolerated / shifts.present, np.inf)
+    some = np.minimum(needed, 0.999)
+    single = normal_score(level * (FIRST if shifts.ordered or shifts.tests > 1 else 1.0) / shifts.tests / 2.0)
+    largest_gap = np.sqrt(np.log(2.0 / (level * (1.0 - FIRST))) / 2.0)
+    location_wobble, share_wobble = wobble * SD_PER_TOTAL_VARIATION, 2.0 * wobble
+    variance = np.minimum(
+        variance, 1e6
+    )  # an empty window: nothing is ever shown, without infinity times zero
+    limit_by_kind = {
+        Shift.LOCATION: single * np.sqrt(variance + location_wobble**2),
+        Shift.SHAPE: largest_gap * np.sqrt(variance + share_wobble**2),
+        Shift.SHARE: single * shifts.spread * np.sqrt(variance + share_wobble**2),
+        Shift.SHARES: np.full(variance.shape, np.nan),
+    }
+    limit = np.select([shifts.kind == kind for kind in limit_by_kind], list(limit_by_kind.values()))
+    if shifts.coarse:
+        distance = 2.0 * normal_score((1.0 - some) / 2.0)
+        largest = _largest_variance(single, found, location_wobble, distance)
+    elif shifts.ordered:
+        largest = _largest_variance(largest_gap, found / 2.0, share_wobble, some)
+    else:
+        nearest = (1.0 - np.sqrt(np.maximum(0.0, 1.0 - 4.0 * np.square(shifts.spread)))) / 2.0
+        nearest = np.minimum(0.5, nearest + some / 2.0)
+        spread = np.sqrt(nearest * (1.0 - nearest))
+        largest = _largest_variance(single * spread, found * spread, share_wobble, some)
+    return Resolution(limit=limit, largest_variance=np.where(needed >= 1.0, np.inf, largest))
+
+
+def variance_of(before: Floats, after: Floats) -> Floats:
+    """``1/n + 1/m``; infinite where a window is empty."""
+    with np.errstate(divide="ignore"):
+        return 1.0 / before + 1.0 / after
+
+
+def rows_needed(largest_variance: float, *, before: float, after: float, rows: int) -> int | None:
+    """Rows of the current window that would have been enough for a pass.
+
+    Args:
+        largest_variance: As in :class:`Resolution`.
+        before: Rows of the reference window that count for the test.
+        after: Rows of the current window that count for the test.
+        rows: All rows of the current window.
+
+    Returns:
+        Rows of the current window at the same shares; of both windows, where the reference is itself too
+        small. ``None`` where no number is known to do.
+    """
+    if largest_variance <= 0.0 or after <= 0.0 or not np.isfinite(largest_variance):
+        return None
+    left = largest_variance - 1.0 / before if before > 0.0 else 0.0
+    # A window far larger than its reference gains nothing: then both have to grow.
+    members = 1.0 / left if left > largest_variance / 4.0 else 2.0 / largest_variance
+    return max(rows + 1, int(np.ceil(members * rows / after)))
+
+
+def _largest_variance(a: Floats, b: Floats, wobble: float, shift: Floats) -> Floats:
+    """Solve ``a * sqrt(v + wobble**2) + b * sqrt(v) = shift`` for ``v``; 0 where wobble alone exceeds it."""
+    room = np.square(shift) - np.square(a * wobble)
+    root = np.sqrt(np.maximum(0.0, np.square(shift * b) + (np.square(a) - np.square(b)) * room))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        s = room / (shift * b + root)
+    return np.where(room > 0.0, np.square(s), 0.0)
