@@ -9,7 +9,6 @@ The input is generated unless a file is given: by run config (``path`` of ``deli
 variable ``CREDIT_DEFAULT_INPUT``. Once a file has arrived it stays until another does.
 """
 
-import hashlib
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,12 +16,12 @@ from pathlib import Path
 import dagster as dg
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import Field
 
 from aims_pipelines import AimsResource, DatasetIOManager, governed_asset, governed_model
 from aims_pipelines.core.digest import file_digest
 from aims_pipelines.core.errors import BadInput
+from aims_pipelines.measure.split import split_rows
 from examples.credit_default.delivery import generate, land
 from examples.credit_default.generator import parse_fault
 from examples.credit_default.training import fit
@@ -30,8 +29,8 @@ from examples.credit_default.training import fit
 INPUT = "CREDIT_DEFAULT_INPUT"
 PROJECT = Path(__file__).parent
 
-TRAINING_SHARE = 70
-"""Applicants of a hundred whose applications the model is trained on; the others' are the holdout."""
+HOLDOUT = 0.3
+"""Share of the applicants whose applications no model is ever fitted to."""
 
 
 class Arrival(dg.Config):
@@ -73,29 +72,20 @@ def applications(aims: AimsResource) -> pa.Table:
 
 @governed_asset(dataset="training", group_name="credit_default", kinds={"parquet"})
 def training(applications: pa.Table) -> pa.Table:
-    """What the model may be fitted to: 70 of 100 applicants, the same ones in every batch."""
-    return applications.filter(_on_training_side(applications))
+    """What the model may be fitted to: the applications of 70 applicants of 100."""
+    return split_rows(applications, by=["applicant_id"], holdout=HOLDOUT)[0]
 
 
 @governed_asset(dataset="holdout", group_name="credit_default", kinds={"parquet"})
 def holdout(applications: pa.Table) -> pa.Table:
-    """What the model is judged on: the other 30 of 100 applicants."""
-    return applications.filter(pc.invert(_on_training_side(applications)))
+    """What the model is judged on: the other 30 of 100; an applicant is on one side for good."""
+    return split_rows(applications, by=["applicant_id"], holdout=HOLDOUT)[1]
 
 
 @governed_model(system="credit_default", group_name="credit_default", kinds={"scikitlearn", "mlflow"})
 def credit_default(training: pd.DataFrame) -> object:
     """Default risk of consumer loans: a logistic regression that a credit officer can read."""
     return fit(training)
-
-
-def _on_training_side(applications: pa.Table) -> pa.Array:
-    """Tell the side of each row by a hash of its applicant, which no batch and no person can move."""
-    sides: dict[str, bool] = {}
-    for applicant in applications["applicant_id"].unique().to_pylist():
-        digest = hashlib.sha256(f"credit_default:{applicant}".encode()).digest()
-        sides[applicant] = int.from_bytes(digest[:8]) % 100 < TRAINING_SHARE
-    return pa.array([sides[applicant] for applicant in applications["applicant_id"].to_pylist()], pa.bool_())
 
 
 aims_resource = AimsResource(folder=str(PROJECT))

@@ -1,0 +1,218 @@
+"""The story of the reference project, told in the terminal and checked while it is told.
+
+    python -m examples.credit_default.demo [--rows 20000] [--output FOLDER]
+
+A clean batch is published and a model of it registered; four bad batches are refused while the last good version
+stays current; an auditor verifies the ledger and catches an entry that somebody changed. Everything is done with the
+command ``aims`` and the one-file verifier, as anybody else would. Exit code 0 means that all of it happened as told,
+1 that something did not, 2 that it could not be tried.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from aims_pipelines.core.errors import AimsError, BadInput, Fault
+from examples.credit_default.commands import Commands, StoryError
+from examples.credit_default.faults import FAULTS, Planted
+from examples.credit_default.workplace import Workplace
+
+LEAST_ROWS = 12_000
+BAD_BATCHES = ("schema", "missing", "label-bias", "subgroup-drift")
+_TITLES = {
+    "schema": "a broken schema",
+    "missing": "missing values",
+    "label-bias": "labels biased against a group",
+    "subgroup-drift": "drift inside one subgroup only",
+}
+_STAGES = ("applications", "training", "holdout", "credit_default")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Tell the story; return 0 if all of it came out as told."""
+    parser = argparse.ArgumentParser(prog="python -m examples.credit_default.demo", description=__doc__)
+    parser.add_argument(
+        "--rows", type=int, default=20_000, metavar="N", help="rows of a batch (default 20000)"
+    )
+    parser.add_argument("--output", type=Path, default=None, metavar="FOLDER", help="default demo-output")
+    options = parser.parse_args(arguments)
+    console = Console(highlight=False)
+    place = Workplace.default() if options.output is None else Workplace(folder=options.output.resolve())
+    started = time.monotonic()
+    try:
+        if options.rows < LEAST_ROWS:
+            raise BadInput(
+                Fault(
+                    where="--rows",
+                    expected=f"at least {LEAST_ROWS}, fewer of which would be too few to judge every group",
+                    found=str(options.rows),
+                )
+            )
+        place.prepare()
+        Story(console, place, rows=options.rows).tell()
+        place.finish()
+    except StoryError as broken:
+        console.print(
+            f"\n[bold red]The story did not come out as told.[/]\n{escape(str(broken))}", soft_wrap=True
+        )
+        return 1
+    except AimsError as error:
+        Console(stderr=True).print(str(error), markup=False, highlight=False, soft_wrap=True)
+        return error.exit_code
+    except KeyboardInterrupt:
+        console.print("\nStopped before the end.")
+        return 130
+    console.print(f"\n[dim]Told in {time.monotonic() - started:.0f} s.[/]")
+    return 0
+
+
+class Story:
+    """The chapters, in order; each raises ``StoryError`` if what happens is not what it tells.
+
+    Args:
+        console: Where it is told.
+        place: Where it happens.
+        rows: Rows of each batch.
+    """
+
+    def __init__(self, console: Console, place: Workplace, *, rows: int) -> None:
+        self.console = console
+        self.place = place
+        self.rows = rows
+        self.commands = Commands(console, place)
+        self.current: dict[str, str] = {}
+
+    def tell(self) -> None:
+        """Tell all chapters."""
+        self.console.print(
+            f"[bold]A bank's credit applications, behind gates[/]  (everything is kept in {self.place.folder})\n"
+            "Each batch of applications passes 14 checks before it exists for anyone; a model of it passes its own "
+            "before it is registered."
+        )
+        self.clean_batch()
+        for number, fault in enumerate(BAD_BATCHES, start=2):
+            self.bad_batch(number, fault)
+        self.audit()
+        self.where_to_look()
+
+    def clean_batch(self) -> None:
+        """A clean batch is published; a model of it is trained, validated, carded and registered."""
+        self._chapter(1, "A clean batch arrives")
+        file = self._deliver("clean", seed=1, faults=())
+        report = self.commands.materialize(file, expect=0)
+        self._show(report)
+        self.current = self.commands.current_versions()
+        for name in _STAGES:
+            self._require(
+                f"{name} has a first version", self.current.get(name), lambda now: now.startswith("1 ")
+            )
+
+    def bad_batch(self, number: int, name: str) -> None:
+        """A batch with a planted fault is refused by the check that is meant for it."""
+        fault = FAULTS[name]
+        self._chapter(number, f"A batch with {_TITLES[name]}")
+        self.console.print(f"Planted: {fault.describe(fault.default)}", soft_wrap=True)
+        file = self._deliver(name, seed=number, faults=(Planted(fault=fault, size=fault.default),))
+        report = self.commands.materialize(file, expect=1)
+        assets = {asset["name"]: asset for asset in report["assets"]}
+        self._show(report)
+        self._require("'applications' is refused", assets["applications"]["outcome"], "refused".__eq__)
+        failed = {check["name"] for check in assets["applications"]["checks"] if check["status"] == "fail"}
+        self._require(f"the check '{fault.check}' fails", sorted(failed), lambda names: fault.check in names)
+        for below in _STAGES[1:]:
+            self._require(f"'{below}' is not run", assets[below]["outcome"], "not run".__eq__)
+        now = self.commands.current_versions()
+        self._require("every version is the one from before", now, self.current.__eq__)
+        self.console.print(
+            f"Refused by [bold red]{fault.check}[/]. Still current: {self._versions()}.", soft_wrap=True
+        )
+
+    def audit(self) -> None:
+        """An auditor verifies the exported ledger, and catches an entry that somebody changed."""
+        self._chapter(len(BAD_BATCHES) + 2, "The auditor comes")
+        export, verifier = self.place.audit / "ledger.jsonl", self.place.audit / "verify.py"
+        self.commands.aims("ledger", "verify", expect=0)
+        self.commands.aims("ledger", "export", str(export), expect=0)
+        verifier.write_text(self.commands.aims("ledger", "verifier", expect=0), encoding="utf-8")
+        said = self.commands.verifier(verifier, export, expect=0)
+        self.console.print(f"  {escape(said.strip().splitlines()[-1])}", soft_wrap=True)
+        copy = self.place.audit / "ledger-tampered.jsonl"
+        line = tamper(export, copy)
+        self.console.print(
+            f"Somebody turns a refusal into a pass, in line {line} of a copy, and hands that in:",
+            soft_wrap=True,
+        )
+        said = self.commands.verifier(verifier, copy, expect=1)
+        for text in said.strip().splitlines()[:4]:
+            self.console.print(f"  [red]{escape(text)}[/]", soft_wrap=True)
+
+    def where_to_look(self) -> None:
+        """Where the results are."""
+        self.console.rule("[bold]Where to look")
+        for what, where in (
+            ("The model's card", self.commands.card()),
+            ("Lineage, verdicts, registry", "make ui"),
+            ("State of the project", f"cd {self.place.project} && aims status"),
+            ("What the auditor got", str(self.place.audit)),
+            ("The records", str(self.place.project / "governance")),
+            ("Output of every command", str(self.place.logs)),
+        ):
+            self.console.print(f"{what:28} {escape(where)}", soft_wrap=True)
+
+    def _chapter(self, number: int, title: str) -> None:
+        self.console.print()
+        self.console.rule(f"[bold]{number}. {title}", align="left")
+
+    def _deliver(self, name: str, *, seed: int, faults: tuple[Planted, ...]) -> Path:
+        file = self.place.deliveries / f"{seed}-{name}.parquet"
+        options = [text for one in faults for text in ("--fault", one.fault.name)]
+        self.commands.generate("--rows", str(self.rows), "--seed", str(seed), *options, "--out", str(file))
+        return file
+
+    def _show(self, report: dict[str, Any]) -> None:
+        table = Table(box=None, pad_edge=False, show_header=False)
+        table.add_column(style="bold")
+        table.add_column()
+        table.add_column(overflow="fold")
+        for asset in report["assets"]:
+            if asset["name"] not in _STAGES:
+                continue
+            failed = [check for check in asset["checks"] if check["status"] in {"fail", "inconclusive"}]
+            passed = sum(1 for check in asset["checks"] if check["status"] == "pass")
+            colour = "red" if failed else "dim" if asset["outcome"] == "not run" else "green"
+            told = "\n".join(f"[{colour}]{check['name']}: {check['status']}[/]" for check in failed)
+            table.add_row(
+                asset["name"],
+                f"[{colour}]{asset['outcome']}[/]",
+                told or (f"{passed} checks pass" if passed else ""),
+            )
+        self.console.print(table)
+
+    def _versions(self) -> str:
+        return ", ".join(f"{name} {version.split()[0]}" for name, version in self.current.items())
+
+    def _require(self, told: str, found: Any, holds: Callable[[Any], bool]) -> None:
+        if found is None or not holds(found):
+            raise StoryError(f"Told: {told}.\nFound: {found}.\nOutput of all commands: {self.place.logs}")
+
+
+def tamper(export: Path, copy: Path) -> int:
+    """Copy an exported ledger and turn the first failed verdict in it into a pass; return its line number."""
+    lines = export.read_text(encoding="utf-8").splitlines(keepends=True)
+    for index, line in enumerate(lines):
+        if '"status":"fail"' in line:
+            lines[index] = line.replace('"status":"fail"', '"status":"pass"')
+            copy.write_text("".join(lines), encoding="utf-8")
+            return index + 1
+    raise StoryError(f"Told: the ledger holds refusals.\nFound: none in {export}.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
