@@ -75,23 +75,24 @@ class Database:
         self.engine.dispose()
 
 
-def open_database(url: str) -> Database:
+def open_database(url: str, *, create: bool = True) -> Database:
     """Open a database of ours; create it, or tables that it lacks, where it does not exist yet.
 
     Args:
         url: ``sqlite:///path/to/file`` or ``postgresql+psycopg://…``; the latter may name the schema that holds
             our tables with ``?schema=NAME`` (default ``aims``).
+        create: Whether to create what is not there; otherwise its absence is an error, and nothing is changed.
 
     Raises:
-        BadInput: The address is not one of these.
+        BadInput: The address is not one of these, or there is nothing and nothing is to be created.
         NotOurs: There is a database that this package did not make; it is left alone.
         StoreUnavailable: The database does not answer, cannot be written, or is of a newer version.
     """
     address = _parse(url)
     is_sqlite = address.get_backend_name() == "sqlite"
-    database = _open_sqlite(address) if is_sqlite else _open_postgresql(address)
+    database = _open_sqlite(address, create=create) if is_sqlite else _open_postgresql(address)
     try:
-        _prepare(database)
+        _prepare(database, create=create)
     except BaseException:
         database.close()
         raise
@@ -127,11 +128,13 @@ def _bad_address(found: str) -> BadInput:
     return BadInput(Fault(where="database address", expected=_EXPECTED_ADDRESS, found=found))
 
 
-def _open_sqlite(address: sa.URL) -> Database:
+def _open_sqlite(address: sa.URL, *, create: bool) -> Database:
     file = Path(str(address.database))
     if file.is_dir():
         raise BadInput(Fault(where=str(file), expected="a database file", found="a folder"))
     if not file.exists():
+        if not create:
+            raise _nothing_there(str(address))
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -200,10 +203,25 @@ def _lock_number(schema: str) -> int:
     return int.from_bytes(digest[:8], "big", signed=True)
 
 
-def _prepare(database: Database) -> None:
+def _nothing_there(url: str) -> BadInput:
+    return BadInput(
+        Fault(
+            where=url,
+            expected="a ledger",
+            found="none",
+            remedy="Check the address; the first run of a governed asset creates the ledger.",
+        )
+    )
+
+
+def _prepare(database: Database, *, create: bool) -> None:
     """Check that the database is ours, or empty and thus ours to take; create what it lacks."""
     with database.read() as connection:
         missing = _missing_tables(connection, database)
+    if not create:
+        if about.name in missing:
+            raise _nothing_there(database.url)
+        return
     if missing:
         with database.write() as connection:
             _missing_tables(connection, database)  # again: another process may have come first

@@ -111,6 +111,18 @@ class Ledger:
         """
         return self._last(table.c.subject_kind == subject_kind, table.c.subject_id == subject_id)
 
+    def recent(self, count: int, *, subject_id: str | None = None) -> list[Entry]:
+        """The last entries, the oldest of them first; all, or those about subjects of one name.
+
+        Raises:
+            LedgerBroken: One of them is not what was appended.
+        """
+        query = sa.select(table).order_by(table.c.seq.desc()).limit(count)
+        if subject_id is not None:
+            query = query.where(table.c.subject_id == subject_id)
+        with self.database.read() as connection:
+            return [_in_its_place(connection, row) for row in reversed(connection.execute(query).all())]
+
     def passing(self, asset: str, digest: str) -> Entry | None:
         """The observation that lets this version of an asset through a gate, ``None`` if there is none.
 

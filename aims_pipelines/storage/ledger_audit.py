@@ -44,8 +44,16 @@ def audit_ledger(
     return inspection.report(evidence=len(wanted))
 
 
-def record_checkpoint(ledger: Ledger, *, actor: str, at: datetime) -> Checkpoint:
+def record_checkpoint(
+    ledger: Ledger, *, actor: str, at: datetime, progress: Callable[[int], object] = lambda _entries: None
+) -> Checkpoint:
     """Verify the whole ledger and record what it is as an entry.
+
+    Args:
+        ledger: The ledger.
+        actor: Who asks for it.
+        at: When, aware.
+        progress: Called now and then with the number of entries read.
 
     Returns:
         What the ledger is with that entry in it; to be kept elsewhere.
@@ -54,7 +62,7 @@ def record_checkpoint(ledger: Ledger, *, actor: str, at: datetime) -> Checkpoint
         LedgerBroken: Something is wrong with it; nothing was recorded.
     """
     inspection = Inspection(unit="row")
-    read_ledger(ledger, inspection)  # most of it while others may write
+    read_ledger(ledger, inspection, progress=progress)  # most of it while others may write
     with ledger.database.write() as connection:
         read_ledger(ledger, inspection, after=inspection.report().checkpoint.count, connection=connection)
         inspection.finish(copies=lambda _digest: ())
