@@ -98,7 +98,8 @@ def _problem(
 
 def _units(reference: Profile, current: Profile, smallest: int) -> tuple[list[Unit], list[Unit]]:
     """The whole table and the groups that are looked into; and the groups that are not."""
-    units, small = [Unit(grouping="", level="", before=reference.rows, after=current.rows)], []
+    units = [Unit(grouping="", level="", before=reference.rows, after=current.rows)]
+    small: list[Unit] = []
     for grouping in reference.groups:
         if grouping not in current.groups:
             continue

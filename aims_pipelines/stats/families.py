@@ -6,7 +6,7 @@ decides.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from enum import StrEnum
 
 import numpy as np
@@ -118,32 +118,36 @@ def _judge_family(
     blocks: Sequence[Block], *, part: float, alpha: float, effect: float, power: float, wobble: float
 ) -> list[Judged]:
     family = blocks[0].family
-    tolerated = tolerated_shift(family, effect)
-    shifts = [_at(block.shifts, block.units) for block in blocks]
-    p = np.concatenate([np.where(item.possible, item.p, np.nan) for item in shifts])
-    tests = max(1, int((~np.isnan(p)).sum()))
-    weights = [np.ones(block.units.size) for block in blocks]
+    shifts = _joined(blocks)
+    p = np.where(shifts.possible, shifts.p, np.nan)
+    tests = max(1, int(shifts.possible.sum()))
+    weights = np.ones(p.size)
     if family is Family.LABELS:
-        weights = _weights(blocks, level=alpha * part / tests, effect=effect, wobble=wobble)
-    adjusted = benjamini_hochberg(p, weights=np.concatenate(weights)) / part
-    failures = max(1, int((np.nan_to_num(adjusted, nan=1.0) <= alpha).sum()))
-    answers = []
-    ends = np.cumsum([block.units.size for block in blocks])
-    for block, item, weight, end in zip(blocks, shifts, weights, ends, strict=True):
-        mine = adjusted[end - block.units.size : end]
-        level = np.clip(alpha * part * weight / tests, 1e-30, 0.5)
-        able = resolution(item, level=level, tolerated=tolerated, power=power, wobble=wobble)
-        shown = resolution(
-            item, level=np.minimum(0.5, level * failures), tolerated=tolerated, power=power, wobble=wobble
-        )
+        weights = _weights(shifts, level=alpha * part / tests, effect=effect, wobble=wobble)
+    adjusted = benjamini_hochberg(p, weights=weights) / part
+    failed = np.nan_to_num(adjusted, nan=1.0) <= alpha
+    level = np.clip(alpha * part * weights / tests, 1e-30, 0.5)
+    able = resolution(
+        shifts,
+        level=level,
+        shown_level=np.minimum(0.5, level * max(1, int(failed.sum()))),
+        tolerated=tolerated_shift(family, effect),
+        power=power,
+        wobble=wobble,
+    )
+    conclusive = variance_of(shifts.before, shifts.after) <= able.largest_variance
+    answers, start = [], 0
+    for block in blocks:
+        mine = slice(start, start + block.units.size)
+        start = mine.stop
         answers.append(
             Judged(
                 block=block,
-                p_adjusted=np.minimum(1.0, mine),
-                failed=np.nan_to_num(mine, nan=1.0) <= alpha,
-                conclusive=variance_of(item.before, item.after) <= able.largest_variance,
-                limit=shown.limit,
-                largest_variance=able.largest_variance,
+                p_adjusted=np.minimum(1.0, adjusted[mine]),
+                failed=failed[mine],
+                conclusive=conclusive[mine],
+                limit=able.limit[mine],
+                largest_variance=able.largest_variance[mine],
             )
         )
     return answers
@@ -155,7 +159,7 @@ def tolerated_shift(family: Family, effect: float) -> float:
     return min(0.9, effect * GROUP_FACTOR) if inside_groups else effect
 
 
-def _weights(blocks: Sequence[Block], *, level: float, effect: float, wobble: float) -> list[Floats]:
+def _weights(shifts: Shifts, *, level: float, effect: float, wobble: float) -> Floats:
     """Give the level to the groups for which it makes a difference; the weights have mean 1.
 
     A large group needs little of the level to show a shift of the size that matters, a small one much.
@@ -165,25 +169,23 @@ def _weights(blocks: Sequence[Block], *, level: float, effect: float, wobble: fl
     Source:
         Roeder & Wasserman (2009), Statistical Science 24:398-413, section 3.
     """
-    variance = [
-        variance_of(block.shifts.before, block.shifts.after)[block.units] + (2.0 * wobble) ** 2
-        for block in blocks
-    ]
-    signal = 2.0 * effect / np.sqrt(np.concatenate(variance))
-    if not signal.size or not (signal > 0.0).any():
-        return [np.ones(block.units.size) for block in blocks]
-    signal = np.maximum(signal, 1e-3)
+    variance = variance_of(shifts.before, shifts.after) + (2.0 * wobble) ** 2
+    signal = np.maximum(2.0 * effect / np.sqrt(variance), 1e-3)
     low, high = -200.0, 200.0
     for _ in range(50):
         middle = (low + high) / 2.0
         spent = float(normal(signal / 2.0 + middle / signal).mean())
         low, high = (middle, high) if spent > level else (low, middle)
     wanted = normal(signal / 2.0 + high / signal)
-    wanted = wanted / wanted.mean() if wanted.mean() > 0.0 else np.ones_like(wanted)
-    mixed = _LEAST_WEIGHT + (1.0 - _LEAST_WEIGHT) * wanted
-    return np.split(mixed, np.cumsum([block.units.size for block in blocks])[:-1])
+    if not wanted.mean() > 0.0:
+        return np.ones(signal.size)
+    return _LEAST_WEIGHT + (1.0 - _LEAST_WEIGHT) * wanted / wanted.mean()
 
 
-def _at(shifts: Shifts, units: NDArray[np.intp]) -> Shifts:
-    arrays = ("p", "kind", "possible", "observed", "before", "after", "spread", "cell", "present")
-    return replace(shifts, **{name: getattr(shifts, name)[units] for name in arrays})
+def _joined(blocks: Sequence[Block]) -> Shifts:
+    return Shifts(
+        **{
+            item.name: np.concatenate([getattr(block.shifts, item.name)[block.units] for block in blocks])
+            for item in fields(Shifts)
+        }
+    )

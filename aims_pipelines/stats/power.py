@@ -28,14 +28,17 @@ class Resolution:
     largest_variance: Floats
 
 
-def resolution(shifts: Shifts, *, level: Floats, tolerated: float, power: float, wobble: float) -> Resolution:
-    """Work out what a column's tests can show.
+def resolution(
+    shifts: Shifts, *, level: Floats, shown_level: Floats, tolerated: float, power: float, wobble: float
+) -> Resolution:
+    """Work out what tests can show.
 
     Args:
-        shifts: The tests made.
-        level: Level of each unit's test, after dividing by the number of tests, in (0, 1).
-        tolerated: Shift that a pass must have been able to show, a fraction of all rows. Where few rows
-            have a value, those must shift more to amount to it.
+        shifts: The tests made, of one column or of several joined.
+        level: Level that each test is sure to have, in (0, 1): the family's, divided by its tests.
+        shown_level: Level that it turned out to have, at least as large.
+        tolerated: Shift that a pass must have been able to show, a fraction of the unit's rows. Where few
+            rows have a value, those must shift more to amount to it.
         power: Chance of showing it, in (0.5, 1).
         wobble: As for the tests.
 
@@ -43,35 +46,47 @@ def resolution(shifts: Shifts, *, level: Floats, tolerated: float, power: float,
         Limits, and the variance that a pass needs. For ordered values the tolerated shift is a difference
         of the distribution functions, wherever it lies; for categories, one category's share.
     """
-    variance = variance_of(shifts.before, shifts.after)
+    # An empty window shows nothing; a large number says so without infinity times zero.
+    variance = np.minimum(variance_of(shifts.before, shifts.after), 1e6)
     found = normal_score(np.array(1.0 - power))
     with np.errstate(divide="ignore"):
         needed = np.where(shifts.present > 0.0, tolerated / shifts.present, np.inf)
     some = np.minimum(needed, 0.999)
-    single = normal_score(level * (FIRST if shifts.ordered or shifts.tests > 1 else 1.0) / shifts.tests / 2.0)
-    largest_gap = np.sqrt(np.log(2.0 / (level * (1.0 - FIRST))) / 2.0)
-    location_wobble, share_wobble = wobble * SD_PER_TOTAL_VARIATION, 2.0 * wobble
-    variance = np.minimum(
-        variance, 1e6
-    )  # an empty window: nothing is ever shown, without infinity times zero
-    limit_by_kind = {
-        Shift.LOCATION: single * np.sqrt(variance + location_wobble**2),
-        Shift.SHAPE: largest_gap * np.sqrt(variance + share_wobble**2),
-        Shift.SHARE: single * shifts.spread * np.sqrt(variance + share_wobble**2),
-        Shift.SHARES: np.full(variance.shape, np.nan),
-    }
-    limit = np.select([shifts.kind == kind for kind in limit_by_kind], list(limit_by_kind.values()))
-    if shifts.coarse:
-        distance = 2.0 * normal_score((1.0 - some) / 2.0)
-        largest = _largest_variance(single, found, location_wobble, distance)
-    elif shifts.ordered:
-        largest = _largest_variance(largest_gap, found / 2.0, share_wobble, some)
-    else:
-        nearest = (1.0 - np.sqrt(np.maximum(0.0, 1.0 - 4.0 * np.square(shifts.spread)))) / 2.0
-        nearest = np.minimum(0.5, nearest + some / 2.0)
-        spread = np.sqrt(nearest * (1.0 - nearest))
-        largest = _largest_variance(single * spread, found * spread, share_wobble, some)
-    return Resolution(limit=limit, largest_variance=np.where(needed >= 1.0, np.inf, largest))
+    of_ordered, of_share = wobble * SD_PER_TOTAL_VARIATION, 2.0 * wobble
+    limit = np.where(
+        shifts.kind == Shift.LOCATION,
+        _single(shifts, shown_level) * np.sqrt(variance + of_ordered**2),
+        np.where(
+            shifts.kind == Shift.SHAPE,
+            _gap(shown_level) * np.sqrt(variance + of_share**2),
+            _single(shifts, shown_level) * shifts.spread * np.sqrt(variance + of_share**2),
+        ),
+    )
+    nearest = (1.0 - np.sqrt(np.maximum(0.0, 1.0 - 4.0 * np.square(shifts.spread)))) / 2.0
+    nearest = np.minimum(0.5, nearest + some / 2.0)
+    spread = np.where(shifts.ordered, 0.5, np.sqrt(nearest * (1.0 - nearest)))
+    single = _single(shifts, level)
+    largest = _largest_variance(
+        np.where(shifts.ordered, _gap(level), single * spread), found * spread, of_share, some
+    )
+    if shifts.coarse.any():
+        means = _largest_variance(single, found, of_ordered, 2.0 * normal_score((1.0 - some) / 2.0))
+        largest = np.where(shifts.coarse, means, largest)
+    return Resolution(
+        limit=np.where(shifts.kind == Shift.SHARES, np.nan, limit),
+        largest_variance=np.where(needed >= 1.0, np.inf, largest),
+    )
+
+
+def _single(shifts: Shifts, level: Floats) -> Floats:
+    """Critical value of a location or a single share, in standard errors."""
+    two_questions = shifts.ordered | (shifts.tests > 1.0)
+    return normal_score(level * np.where(two_questions, FIRST, 1.0) / shifts.tests / 2.0)
+
+
+def _gap(level: Floats) -> Floats:
+    """Critical value of a distribution gap, in units of the root of the variance."""
+    return np.sqrt(np.log(2.0 / (level * (1.0 - FIRST))) / 2.0)
 
 
 def variance_of(before: Floats, after: Floats) -> Floats:

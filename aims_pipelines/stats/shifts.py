@@ -48,7 +48,7 @@ class Shift(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shifts:
-    """Shifts of one column (or of one table of shares), one entry a unit.
+    """Shifts of one column (or of one table of shares), one entry a unit: the whole table, then groups.
 
     Args:
         p: P-value of the stronger of the two questions, adjusted for asking both; 1 where a window is empty.
@@ -72,10 +72,10 @@ class Shifts:
     before: Floats
     after: Floats
     spread: Floats
-    tests: int
+    tests: Floats
     cell: NDArray[np.int64]
-    ordered: bool
-    coarse: bool
+    ordered: NDArray[np.bool_]
+    coarse: NDArray[np.bool_]
     present: Floats
 
 
@@ -160,10 +160,10 @@ def share_shifts(before: Floats, after: Floats, *, wobble: float, present: Float
         before=n,
         after=m,
         spread=_largest_spread(np.nan_to_num(pooled)),
-        tests=alone,
+        tests=np.full(units, float(alone)),
         cell=np.where(use_all | (cell >= kept.size), -1, kept[np.minimum(cell, kept.size - 1)]),
-        ordered=False,
-        coarse=False,
+        ordered=np.zeros(units, dtype=bool),
+        coarse=np.zeros(units, dtype=bool),
         present=present,
     )
 
@@ -202,10 +202,10 @@ def _ordered_shifts(
         before=n,
         after=m,
         spread=np.full(n.size, 0.5),
-        tests=1,
+        tests=np.ones(n.size),
         cell=np.full(n.size, -1),
-        ordered=True,
-        coarse=means is not None,
+        ordered=np.ones(n.size, dtype=bool),
+        coarse=np.full(n.size, means is not None),
         present=present,
     )
 
@@ -288,8 +288,8 @@ def _with_rest(counts: Floats, kept: NDArray[np.intp], total: Floats) -> Floats:
 
 
 def _largest_spread(shares: Floats) -> Floats:
-    nearest = shares[np.arange(len(shares)), np.argmin(np.abs(shares - 0.5), axis=1)]
-    return np.sqrt(nearest * (1.0 - nearest))
+    nearest = 0.5 - np.abs(shares - 0.5).min(axis=1)
+    return np.sqrt(nearest * (1.0 - nearest)).astype(np.float64)
 
 
 def _unmoved(before: Floats, after: Floats, present: Floats, *, ordered: bool) -> Shifts:
@@ -302,10 +302,10 @@ def _unmoved(before: Floats, after: Floats, present: Floats, *, ordered: bool) -
         before=before,
         after=after,
         spread=np.zeros(units),
-        tests=1,
+        tests=np.ones(units),
         cell=np.full(units, -1),
-        ordered=ordered,
-        coarse=False,
+        ordered=np.full(units, ordered),
+        coarse=np.zeros(units, dtype=bool),
         present=present,
     )
 
