@@ -22,6 +22,8 @@ STRETCH = 2.1
 MIN_VALUES = 30
 # Points of a distribution that is not exact lie within this relative distance of the values.
 _BIN_ERROR = 0.01
+# Values clipped to a fence come back from 32-bit storage within this relative distance of it.
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,7 @@ class Fences:
 
     def beyond(self, distribution: Distribution) -> int:
         """Count the values outside; where points stand for bins, a bin that a fence crosses is inside."""
-        slack = 0.0 if distribution.exact else _BIN_ERROR
+        slack = _ROUNDING if distribution.exact else _BIN_ERROR
         high, low = self.high + slack * abs(self.high), self.low - slack * abs(self.low)
         outside = (distribution.points > high) | (distribution.points < low)
         return int(distribution.counts[outside].sum())

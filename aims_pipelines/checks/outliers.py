@@ -100,7 +100,8 @@ def treat(
 ) -> TreatedTable:
     """Carry out the outlier policy on the rows: nothing, clip to the fences, or take rows out.
 
-    Missing values stay as they are. Whole numbers are clipped to the nearest whole number inside the fences.
+    Missing values stay as they are. Whole numbers and decimals are clipped to the
+    nearest such number inside the fences.
 
     Args:
         table: The rows as computed.
@@ -271,8 +272,9 @@ def _clipped(column: "pa.ChunkedArray", bounds: Fences) -> "pa.ChunkedArray":
     import pyarrow.compute as pc
 
     low, high = bounds.low, bounds.high
-    if pa.types.is_integer(column.type):
-        low, high = math.ceil(low), math.floor(high)
+    if pa.types.is_integer(column.type) or pa.types.is_decimal(column.type):
+        steps = 10.0 ** (column.type.scale if pa.types.is_decimal(column.type) else 0)
+        low, high = math.ceil(low * steps) / steps, math.floor(high * steps) / steps
     number = pc.cast(column, pa.float64(), safe=False)
     for outside, bound in ((pc.greater(number, high), high), (pc.less(number, low), low)):
         if pc.any(outside).as_py():

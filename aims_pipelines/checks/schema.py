@@ -2,6 +2,8 @@
 
 from difflib import get_close_matches
 
+import numpy as np
+
 from aims_pipelines.checks.candidate import Answer, Candidate
 from aims_pipelines.checks.rows import tally
 from aims_pipelines.checks.wording import count
@@ -84,7 +86,8 @@ def _multiples(column: ColumnProfile, step: float, candidate: Candidate) -> bool
     """Whether every value is a whole multiple of ``step`` (seconds, for temporal columns)."""
     distribution = column.distribution
     if distribution is not None and distribution.exact:
-        return bool((distribution.points % step == 0).all())
+        points = distribution.points
+        return bool(np.isfinite(points).all() and (points % step == 0).all())
     import pyarrow as pa
     import pyarrow.compute as pc
 
