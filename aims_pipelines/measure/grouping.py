@@ -1,0 +1,182 @@
+"""Groupings: which level every row of a window falls into, with a bounded number of levels."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from aims_pipelines.core.errors import Fault
+from aims_pipelines.measure.cells import Cells, arranged
+from aims_pipelines.measure.lowering import Codes, Numbers, labels_of, lower, number_label, plain
+from aims_pipelines.stats.hashing import hash_labels
+from aims_pipelines.stats.profile import LEVEL_CAP, MISSING, OTHER, GroupSpec, Kind
+
+Counts = NDArray[np.int64]
+Fold = tuple[int, int]
+
+
+def group_faults(groups: Sequence[GroupSpec], kinds: Mapping[str, Kind]) -> list[Fault]:
+    """What is wrong with groupings for a table with the given columns."""
+    faults: list[Fault] = []
+    names = [spec.name for spec in groups]
+    for position, spec in enumerate(groups, 1):
+        where = f"grouping {spec.name or position!r}"
+        if not spec.columns or names.count(spec.name) > 1:
+            found = "none" if not spec.columns else f"{spec.name!r} twice"
+            faults.append(
+                Fault(where=where, expected="at least one column, and each grouping once", found=found)
+            )
+        faults += [
+            Fault(where=where, expected=f"one of the columns {', '.join(kinds)}", found=repr(name))
+            for name in (*spec.columns, *spec.bands)
+            if name not in kinds
+        ]
+        for name, edges in spec.bands.items():
+            if name in kinds and kinds[name] is Kind.CATEGORICAL:
+                faults.append(
+                    Fault(where=where, expected="bands for a numeric column", found=f"{name!r}, which is not")
+                )
+            if not edges or not all(np.isfinite(edges)) or list(edges) != sorted(set(edges)):
+                faults.append(
+                    Fault(
+                        where=where, expected=f"finite ascending edges for {name!r}", found=f"{list(edges)}"
+                    )
+                )
+    return faults
+
+
+def band_labels(edges: Sequence[float]) -> list[str]:
+    """Names of the bands between edges: each holds its lower edge and not its upper one."""
+    names = [number_label(float(edge)) for edge in edges]
+    inner = [f"{low}-{high}" for low, high in pairwise(names)]
+    return [f"<{names[0]}", *inner, f">={names[-1]}"]
+
+
+class Grouping:
+    """Assigns rows to cells, one cell a level; remembers the levels over the windows of a table."""
+
+    def __init__(self, spec: GroupSpec) -> None:
+        self.spec = spec
+        self.rows: Counts = np.zeros(0, np.int64)
+        self._cells: dict[str, int] = {}
+        self._hashes: dict[str, int] = {}
+        self._free: list[int] = []
+
+    @property
+    def levels(self) -> dict[str, int]:
+        """Cell of each level that has rows."""
+        return {level: cell for level, cell in sorted(self._cells.items()) if self.rows[cell] > 0}
+
+    def assign(self, columns: Sequence[pa.Array]) -> tuple[Cells, list[Fold]]:
+        """Find the cell of each row.
+
+        Args:
+            columns: The grouping's columns over one window.
+
+        Returns:
+            The cells, and which cells to fold into which before this window is counted: levels that had to
+            give way to others once there were more than ``LEVEL_CAP``.
+        """
+        codes, labels = self._level_codes(columns[0], self.spec.columns[0])
+        for name, column in zip(self.spec.columns[1:], columns[1:], strict=True):
+            more, names = self._level_codes(column, name)
+            joint = codes * len(names)
+            joint += more
+            used, codes = _compact(joint, len(labels) * len(names))
+            labels = [f"{labels[one // len(names)]} & {names[one % len(names)]}" for one in used.tolist()]
+        used, codes = _compact(codes, len(labels))
+        cells, folds = self._seat([labels[code] for code in used.tolist()])
+        codes = cells.take(codes)
+        count = max(self._cells.values(), default=-1) + 1
+        self.rows = _padded(self.rows, count)
+        for source, target in folds:
+            self.rows[target] += self.rows[source]
+            self.rows[source] = 0
+        self.rows += np.bincount(codes, minlength=count)
+        return arranged(codes, count), folds
+
+    def _level_codes(self, column: pa.Array, name: str) -> tuple[Counts, list[str]]:
+        """Level number of each row, and the levels' names; the last one is the missing one."""
+        lowered = lower(column)
+        if isinstance(lowered, Numbers):
+            edges = self.spec.bands.get(name)
+            missing = np.isnan(lowered.values)
+            if lowered.valid is not None:
+                missing |= ~lowered.valid
+            if edges is not None:
+                labels = band_labels(edges)
+                codes = np.searchsorted(np.asarray(edges, np.float64), lowered.values, side="right")
+            else:
+                encoded = plain(column).fill_null(0).dictionary_encode()
+                labels = labels_of(encoded.dictionary)
+                codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+            codes = codes.astype(np.int64)
+        else:
+            table = lowered if isinstance(lowered, Codes) else lowered.encoded()
+            missing = np.zeros(len(column), np.bool_) if lowered.valid is None else ~lowered.valid
+            codes = np.zeros(len(column), np.int64)
+            if isinstance(lowered, Codes):
+                codes[:] = table.codes
+            else:
+                codes[~missing] = table.codes
+            used, codes = _compact(np.where(missing, len(table.labels), codes), len(table.labels) + 1)
+            labels = table.texts(used[used < len(table.labels)])
+        if missing.any():
+            codes[missing] = len(labels)
+        return codes, [*labels, MISSING]
+
+    def _seat(self, labels: list[str]) -> tuple[Counts, list[Fold]]:
+        """Cells for levels, most of which are known."""
+        folds: list[Fold] = []
+        fresh = [label for label in dict.fromkeys(labels) if label not in self._cells]
+        if fresh:
+            hashes = hash_labels(fresh).tolist()
+            for label, value in zip(fresh, hashes, strict=True):
+                self._admit(label, value, folds)
+        other = self._cells.get(OTHER, -1)
+        return np.array([self._cells.get(label, other) for label in labels], np.int64), folds
+
+    def _admit(self, label: str, value: int, folds: list[Fold]) -> None:
+        if label in {MISSING, OTHER}:
+            self._cells.setdefault(label, self._new_cell())
+            return
+        if len(self._hashes) >= LEVEL_CAP:
+            if OTHER not in self._cells:
+                self._cells[OTHER] = self._new_cell()
+            # Ties cannot be: the order of the label settles them, as it does in a merge.
+            worst = max(self._hashes, key=lambda name: (self._hashes[name], name))
+            if (value, label) >= (self._hashes[worst], worst):
+                return
+            cell = self._cells.pop(worst)
+            del self._hashes[worst]
+            folds.append((cell, self._cells[OTHER]))
+            self._free.append(cell)
+        self._cells[label] = self._new_cell()
+        self._hashes[label] = value
+
+    def _new_cell(self) -> int:
+        if self._free:
+            return self._free.pop()
+        return len(self._cells)
+
+
+def _compact(codes: Counts, count: int) -> tuple[Counts, Counts]:
+    """Renumber the codes that occur, keeping their order."""
+    if count > max(4 * len(codes), 1 << 16):
+        used, compact = np.unique(codes, return_inverse=True)
+        return used, compact.astype(np.int64, copy=False)
+    sizes = np.bincount(codes, minlength=count)
+    used = np.flatnonzero(sizes)
+    if len(used) == count:
+        return used, codes
+    places = np.zeros(max(count, len(sizes)), np.int64)
+    places[used] = np.arange(len(used))
+    return used, places.take(codes)
+
+
+def _padded(counts: Counts, length: int) -> Counts:
+    padded = np.zeros(max(length, len(counts)), np.int64)
+    padded[: len(counts)] = counts
+    return padded

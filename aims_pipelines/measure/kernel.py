@@ -1,0 +1,418 @@
+"""The pass over the rows: windows of Arrow columns in, one profile out.
+
+Within a window every column is a job of its own on a small pool of threads, from decoding to counting, so
+that memory holds a few columns of one window at a time, however many rows there are.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from aims_pipelines.core.errors import BadInput, Fault
+from aims_pipelines.measure.cells import ONE_CELL, Cells
+from aims_pipelines.measure.digest import ColumnDigest, table_digest
+from aims_pipelines.measure.grouping import Grouping, group_faults
+from aims_pipelines.measure.labels import LabelCell, LabelTally
+from aims_pipelines.measure.lowering import (
+    Codes,
+    Numbers,
+    Texts,
+    descend,
+    flattened,
+    kind_of,
+    logical_type,
+    lower,
+    one_array,
+)
+from aims_pipelines.measure.numbers import NumberCell, NumberTally
+from aims_pipelines.measure.rowhash import HashTally, add_codes, add_hashed, add_numbers, column_salt
+from aims_pipelines.stats.profile import ColumnProfile, GroupProfile, GroupSpec, Kind, Profile
+
+#: Rows of a window where the source does not say.
+WINDOW_ROWS = 1 << 18
+
+
+class Window(Protocol):
+    """Some rows of a table."""
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        ...
+
+    def column(self, index: int) -> pa.ChunkedArray:
+        """A top-level column over these rows; called from several threads at once."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TableWindow:
+    """Some rows of a table in memory."""
+
+    table: pa.Table
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return int(self.table.num_rows)
+
+    def column(self, index: int) -> pa.ChunkedArray:
+        """A top-level column over these rows."""
+        return self.table.column(index)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What one pass over a table tells.
+
+    Args:
+        profile: Its profile.
+        digest: Its content digest, ``sha256:…``; empty if it was not asked for.
+    """
+
+    profile: Profile
+    digest: str
+
+
+def windows_of(source: object) -> tuple[pa.Schema, Iterator[Window]]:
+    """Schema and windows of a table, a batch, a reader, or anything that yields batches.
+
+    Raises:
+        BadInput: It is none of these, or the batches disagree on their columns.
+    """
+    if isinstance(source, pa.RecordBatch):
+        source = pa.Table.from_batches([source])
+    if isinstance(source, pa.Table):
+        return source.schema, _slices(source)
+    if isinstance(source, pa.RecordBatchReader):
+        return source.schema, _pooled(iter(source), source.schema)
+    if not isinstance(source, Iterable) or isinstance(source, str | bytes):
+        raise BadInput(
+            Fault(
+                where="table",
+                expected="an Arrow table, reader or record batches",
+                found=type(source).__name__,
+                remedy="Use profile_frame for data frames and profile_file for files.",
+            )
+        )
+    batches = iter(source)
+    first = next(batches, None)
+    if first is None:
+        return pa.schema([]), iter(())
+    return first.schema, _pooled(_chained(first, batches), first.schema)
+
+
+def _slices(table: pa.Table) -> Iterator[Window]:
+    for start in range(0, table.num_rows, WINDOW_ROWS):
+        yield TableWindow(table.slice(start, WINDOW_ROWS))
+
+
+def _chained(first: pa.RecordBatch, rest: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    yield first
+    for batch in rest:
+        if not batch.schema.equals(first.schema, check_metadata=False):
+            found = f"{batch.schema.names} after {first.schema.names}"
+            if batch.schema.names == first.schema.names:
+                pairs = zip(batch.schema, first.schema, strict=True)
+                found = ", ".join(f"{b.name}: {b.type} after {a.type}" for b, a in pairs if b.type != a.type)
+            raise BadInput(
+                Fault(where="record batches", expected="the same columns and types in each", found=found)
+            )
+        yield batch
+
+
+def _pooled(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[Window]:
+    pool: list[pa.RecordBatch] = []
+    waiting = 0
+    for batch in batches:
+        pool.append(batch)
+        waiting += batch.num_rows
+        if waiting >= WINDOW_ROWS:
+            yield TableWindow(pa.Table.from_batches(pool, schema))
+            pool, waiting = [], 0
+    if waiting:
+        yield TableWindow(pa.Table.from_batches(pool, schema))
+
+
+class Pass:
+    """One pass over a table."""
+
+    def __init__(
+        self,
+        schema: pa.Schema,
+        *,
+        groups: Sequence[GroupSpec] = (),
+        rows: bool = True,
+        keys: Sequence[tuple[str, ...]] = (),
+        digest: bool = False,
+        profile: bool = True,
+    ) -> None:
+        self._columns = flattened(schema)
+        names = [name for name, _, _ in self._columns]
+        kinds = {name: kind_of(kind) or Kind.CATEGORICAL for name, _, kind in self._columns}
+        faults = group_faults(groups, kinds) if names else []
+        faults += [
+            Fault(
+                where=f"key {' & '.join(key)!r}",
+                expected=f"one of the columns {', '.join(names)}",
+                found=repr(name),
+            )
+            for key in keys
+            for name in key
+            if names and name not in kinds
+        ]
+        if faults:
+            raise BadInput(faults)
+        self._kinds = kinds
+        self._groupings = [Grouping(spec) for spec in groups] if names else []
+        self._tallies: list[NumberTally | LabelTally | None] = [
+            _tally(kinds[name], max(len(self._groupings), 1)) if profile else None for name in names
+        ]
+        self._salts = [column_salt(name) for name in names]
+        self._digests = [ColumnDigest(name, kind) if digest else None for name, _, kind in self._columns]
+        # Each target is a set of columns whose cells are hashed together: all of them, or those of a key.
+        self._rows = rows and profile
+        targets = [tuple(names)] if self._rows else []
+        self._keys = list(keys) if profile and names else []
+        self._targets = [
+            frozenset(names.index(name) for name in target) for target in (*targets, *self._keys)
+        ]
+        self._hash_tallies = [HashTally() for _ in self._targets]
+        self._seen = 0
+
+    def run(self, windows: Iterable[Window], *, threads: int | None = None) -> None:
+        """Take in all rows.
+
+        Args:
+            windows: The rows.
+            threads: Threads to use; by default as many as there are processors for this process.
+        """
+        workers = max(1, min(threads or _processors(), len(self._columns)))
+        with ThreadPoolExecutor(workers) as pool:
+            for window in windows:
+                if window.rows:
+                    self._take(window, pool, workers)
+                    self._seen += window.rows
+
+    def _take(self, window: Window, pool: ThreadPoolExecutor, workers: int) -> None:
+        read: dict[int, pa.Array] = {}
+        cells = self._cells(window, read)
+        jobs = iter(range(len(self._columns)))
+
+        def work(_: int) -> list[NDArray[np.uint64]]:
+            sums = [np.zeros(window.rows, np.uint64) for _ in self._targets]
+            for index in jobs:  # shared: whoever is free takes the next column
+                array = read.get(index)
+                self._column(index, self._read(window, index) if array is None else array, cells, sums)
+            return sums
+
+        parts = list(pool.map(work, range(workers)))
+        for target, tally in enumerate(self._hash_tallies):
+            total = parts[0][target]
+            for part in parts[1:]:
+                np.add(total, part[target], out=total)
+            tally.add(total)
+
+    def _read(self, window: Window, index: int) -> pa.Array:
+        _, path, _ = self._columns[index]
+        return one_array(descend(window.column(path[0]), path[1:]))
+
+    def _cells(self, window: Window, read: dict[int, pa.Array]) -> list[Cells]:
+        if not self._groupings:
+            return [ONE_CELL]
+        names = [name for name, _, _ in self._columns]
+        assigned = []
+        for number, grouping in enumerate(self._groupings):
+            places = [names.index(name) for name in grouping.spec.columns]
+            for place in places:
+                if place not in read:
+                    read[place] = self._read(window, place)
+            cells, folds = grouping.assign([read[place] for place in places])
+            for source, target in folds:
+                for tally in self._tallies:
+                    if tally is not None:
+                        tally.fold(number, source, target)
+            assigned.append(cells)
+        return assigned
+
+    def _column(
+        self, index: int, array: pa.Array, cells: list[Cells], sums: list[NDArray[np.uint64]]
+    ) -> None:
+        digest, tally = self._digests[index], self._tallies[index]
+        if digest is not None:
+            digest.update(array)
+        wanted = [total for total, target in zip(sums, self._targets, strict=True) if index in target]
+        salt = self._salts[index]
+        lowered = lower(array) if tally is not None else None
+        if isinstance(tally, NumberTally) and isinstance(lowered, Numbers):
+            tally.add(lowered, cells)
+            for total in wanted:
+                add_numbers(total, lowered, salt)
+        elif isinstance(tally, LabelTally) and isinstance(lowered, Codes | Texts):
+            seen, hashes = tally.add(lowered, cells)
+            if not wanted:
+                return
+            hashes = seen.hashes() if hashes is None else hashes
+            for total in wanted:
+                if isinstance(seen, Texts):
+                    add_hashed(total, hashes, seen.valid, salt)
+                else:
+                    add_codes(total, seen.codes, seen.valid, hashes, salt)
+
+    def result(self) -> Measured:
+        """What the rows taken in so far tell."""
+        digest = ""
+        if self._digests and self._digests[0] is not None:
+            digest = table_digest([one for one in self._digests if one is not None], self._seen)
+        elif not self._columns:
+            digest = table_digest([], self._seen)
+        columns = {
+            self._columns[index][0]: self._column_profile(index, self._seen, tally.whole())
+            for index, tally in enumerate(self._tallies)
+            if tally is not None
+        }
+        groups: dict[str, dict[str, GroupProfile]] = {}
+        for number, grouping in enumerate(self._groupings):
+            groups[grouping.spec.name] = {
+                level: GroupProfile(
+                    rows=int(grouping.rows[cell]),
+                    columns={
+                        self._columns[index][0]: self._column_profile(
+                            index, int(grouping.rows[cell]), tally.cell(number, cell)
+                        )
+                        for index, tally in enumerate(self._tallies)
+                        if tally is not None
+                    },
+                )
+                for level, cell in grouping.levels.items()
+            }
+        sketches = [tally.sketch() for tally in self._hash_tallies]
+        profile = Profile(
+            rows=self._seen,
+            columns=columns,
+            groups=groups,
+            row_sketch=sketches[0] if self._rows else None,
+            key_sketches={
+                " & ".join(key): sketch
+                for key, sketch in zip(self._keys, sketches[self._rows :], strict=True)
+            },
+        )
+        return Measured(profile=profile, digest=digest)
+
+    def _column_profile(self, index: int, rows: int, content: NumberCell | LabelCell) -> ColumnProfile:
+        name, _, kind = self._columns[index]
+        storage = str(logical_type(kind))
+        if isinstance(content, LabelCell):
+            return ColumnProfile(
+                name=name,
+                kind=Kind.CATEGORICAL,
+                storage_type=storage,
+                rows=rows,
+                nulls=content.nulls,
+                categories=content.categories,
+            )
+        return ColumnProfile(
+            name=name,
+            kind=self._kinds[name],
+            storage_type=storage,
+            rows=rows,
+            nulls=content.nulls,
+            nans=content.nans,
+            distribution=content.distribution,
+            moments=content.moments,
+        )
+
+
+def _tally(kind: Kind, groupings: int) -> NumberTally | LabelTally:
+    if kind is Kind.CATEGORICAL:
+        return LabelTally(groupings)
+    return NumberTally(groupings, temporal=kind is Kind.TEMPORAL)
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def measure(
+    source: object,
+    *,
+    groups: Sequence[GroupSpec] = (),
+    rows: bool = True,
+    keys: Sequence[tuple[str, ...]] = (),
+    digest: bool = True,
+) -> Measured:
+    """Profile and digest a table in one pass over its rows.
+
+    Args:
+        source: Arrow table, record batch, record batch reader, or an iterable of record batches of one
+            schema.
+        groups: Groupings to profile within.
+        rows: Whether to keep row hashes, from which duplicate and shared rows are told.
+        keys: Keys to keep hashes of, each one or more columns, from which repeated keys are told.
+        digest: Whether to compute the content digest.
+
+    Returns:
+        The profile, and the digest if asked for.
+
+    Raises:
+        BadInput: A column has no name, or one that occurs twice, or a type that cannot be measured; a
+        grouping or
+            key names a column that is not there.
+    """
+    schema, windows = windows_of(source)
+    run = Pass(schema, groups=groups, rows=rows, keys=keys, digest=digest)
+    run.run(windows)
+    return run.result()
+
+
+def profile_table(
+    source: object,
+    *,
+    groups: Sequence[GroupSpec] = (),
+    rows: bool = True,
+    keys: Sequence[tuple[str, ...]] = (),
+) -> Profile:
+    """Profile a table in one pass over its rows.
+
+    Args:
+        source: Arrow table, record batch, record batch reader, or an iterable of record batches of one
+            schema.
+        groups: Groupings to profile within.
+        rows: Whether to keep row hashes, from which duplicate and shared rows are told.
+        keys: Keys to keep hashes of, each one or more columns, from which repeated keys are told.
+
+    Returns:
+        The profile; of a table without rows it is valid and says so.
+
+    Raises:
+        BadInput: As :func:`measure`.
+    """
+    return measure(source, groups=groups, rows=rows, keys=keys, digest=False).profile
+
+
+def content_digest(source: object) -> str:
+    """SHA-256 over the content of a table, as ``sha256:…``.
+
+    The same for the same column names, order, logical types, values and nulls, whatever the chunking,
+    dictionary encoding, large or view layout, or bytes under nulls; see :mod:`aims_pipelines.measure.digest`
+    for the format.
+
+    Args:
+        source: Arrow table, record batch, record batch reader, or an iterable of record batches of one
+            schema.
+
+    Raises:
+        BadInput: A column has no name, or one that occurs twice, or a type that cannot be measured.
+    """
+    schema, windows = windows_of(source)
+    run = Pass(schema, rows=False, digest=True, profile=False)
+    run.run(windows)
+    return run.result().digest

@@ -1,0 +1,203 @@
+"""Tally of a categorical column: labels by name while they are few, hash buckets and a sample afterwards."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aims_pipelines.measure.cells import Cells, CountTable
+from aims_pipelines.measure.lowering import Codes, Texts
+from aims_pipelines.stats.categories import exact_categories, hashed_categories
+from aims_pipelines.stats.hashing import U64, hash_labels
+from aims_pipelines.stats.profile import (
+    BUCKETS,
+    CATEGORY_CAP,
+    CATEGORY_SAMPLE,
+    UNBOUNDED,
+    Categories,
+    RowSketch,
+)
+
+Hashes = NDArray[np.uint64]
+Counts = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+#: Rows looked at first, before a whole window of texts is encoded for nothing.
+_GLANCE = 1 << 15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelCell:
+    """What a tally says of one cell."""
+
+    nulls: int
+    categories: Categories
+
+
+class LabelTally:
+    """Tally of one categorical column over the cells of some groupings."""
+
+    def __init__(self, groupings: int) -> None:
+        self._nulls = [CountTable() for _ in range(groupings)]
+        self._named: dict[str, int] | None = {}  # slot of each label; None once there are too many
+        self._counts = [CountTable() for _ in range(groupings)]  # by name, later by bucket
+        self._sampled: Hashes = np.zeros(0, np.uint64)
+        self._sample_counts = [CountTable() for _ in range(groupings)]
+        self._threshold = UNBOUNDED
+
+    def add(self, column: Codes | Texts, groupings: Sequence[Cells]) -> tuple[Codes | Texts, Hashes | None]:
+        """Take in a window of the column, with the cell of each of its rows under every grouping.
+
+        Returns:
+            The column as it was worked on (texts may have become codes), and its hashes if they came up on the way.
+        """
+        if isinstance(column, Codes):
+            self._add_codes(column, groupings)
+            return column, None
+        if self._named is not None and not self._named and len(column.strings) > _GLANCE:
+            glance = column.strings[:_GLANCE].dictionary_encode()
+            if len(glance.dictionary) > CATEGORY_CAP:
+                self._leave_names(self._named)
+        if self._named is None:
+            hashes = column.hashes()
+            self._add_hashes(hashes, column.valid, groupings)
+            self._add_nulls(column.valid, groupings)
+            return column, hashes
+        encoded = column.encoded()
+        codes = encoded.codes
+        if column.valid is not None:
+            codes = np.zeros(column.rows, encoded.codes.dtype)
+            codes[column.valid] = encoded.codes
+        whole = Codes(codes=codes, valid=column.valid, labels=encoded.labels, render=encoded.render)
+        self._add_codes(whole, groupings)
+        return whole, None
+
+    def _add_nulls(self, valid: Mask | None, groupings: Sequence[Cells]) -> None:
+        if valid is None:
+            return
+        for table, cells in zip(self._nulls, groupings, strict=True):
+            codes = np.zeros(len(valid), np.int64) if cells.codes is None else cells.codes
+            for cell, count in enumerate(np.bincount(codes[~valid], minlength=cells.count).tolist()):
+                table.add_at(cell, 0, count)
+
+    def _add_codes(self, column: Codes, groupings: Sequence[Cells]) -> None:
+        self._add_nulls(column.valid, groupings)
+        codes = column.codes if column.valid is None else column.codes[column.valid]
+        sizes = np.bincount(codes, minlength=len(column.labels))
+        used = np.flatnonzero(sizes)
+        if self._named is not None and len(used) <= CATEGORY_CAP * 2:
+            slots = _slots(self._named, column.texts(used))
+            if slots is not None:
+                self._count_named(column, codes, used, slots, groupings)
+                return
+        if self._named is not None:
+            self._leave_names(self._named)
+        self._add_hashes(column.hashes().take(codes), column.valid, groupings)
+
+    def _count_named(
+        self,
+        column: Codes,
+        codes: NDArray[np.integer],
+        used: Counts,
+        slots: Counts,
+        groupings: Sequence[Cells],
+    ) -> None:
+        width = len(column.labels)
+        if width > CATEGORY_CAP * 2:  # a dictionary of which little is used
+            compact = np.zeros(width, np.int64)
+            compact[used] = np.arange(len(used))
+            codes, width, used = compact.take(codes), len(used), np.arange(len(used))
+        for table, cells in zip(self._counts, groupings, strict=True):
+            if cells.codes is None:
+                matrix = np.bincount(codes, minlength=width)[None, :]
+            else:
+                cell = cells.codes if column.valid is None else cells.codes[column.valid]
+                joint = cell * width
+                joint += codes
+                matrix = np.bincount(joint, minlength=cells.count * width).reshape(cells.count, width)
+            table.add_matrix(matrix[:, used], slots)
+
+    def _leave_names(self, named: dict[str, int]) -> None:
+        """Change over from names to hashes."""
+        hashes = hash_labels(list(named))
+        self._named = None
+        ordered = np.argsort(hashes)
+        self._sampled = hashes[ordered]
+        places = np.empty(len(hashes), np.int64)
+        places[ordered] = np.arange(len(hashes))
+        for table, sample in zip(self._counts, self._sample_counts, strict=True):
+            for cell, counts in table.rows():
+                sample.add_row(cell, counts[: len(hashes)][ordered])
+            table.renumber((hashes & U64(BUCKETS - 1)).astype(np.int64), BUCKETS)
+        self._prune()
+
+    def _add_hashes(self, hashes: Hashes, valid: Mask | None, groupings: Sequence[Cells]) -> None:
+        buckets = (hashes & U64(BUCKETS - 1)).view(np.int64)
+        below = np.flatnonzero(hashes < U64(self._threshold)) if self._threshold < UNBOUNDED else None
+        sampled = hashes if below is None else hashes[below]
+        known = np.union1d(self._sampled, sampled)
+        places = np.searchsorted(known, self._sampled)
+        self._sampled = known
+        slots = np.searchsorted(known, sampled)
+        for table, sample, cells in zip(self._counts, self._sample_counts, groupings, strict=True):
+            sample.renumber(places, len(known))
+            if cells.codes is None:
+                table.add_row(0, np.bincount(buckets, minlength=BUCKETS))
+                sample.add_row(0, np.bincount(slots, minlength=len(known)))
+                continue
+            cell = cells.codes if valid is None else cells.codes[valid]
+            joint = np.bincount(cell * BUCKETS + buckets, minlength=cells.count * BUCKETS)
+            table.add_matrix(joint.reshape(cells.count, BUCKETS), np.arange(BUCKETS))
+            chosen = cell if below is None else cell[below]
+            for number in np.unique(chosen).tolist():
+                sample.add_row(number, np.bincount(slots[chosen == number], minlength=len(known)))
+        self._prune()
+
+    def _prune(self) -> None:
+        if len(self._sampled) <= CATEGORY_SAMPLE:
+            return
+        self._threshold = int(self._sampled[CATEGORY_SAMPLE])
+        self._sampled = self._sampled[:CATEGORY_SAMPLE]
+        for sample in self._sample_counts:
+            sample.cut(CATEGORY_SAMPLE)
+
+    def fold(self, grouping: int, source: int, target: int) -> None:
+        """Move all that one cell holds into another."""
+        for tables in (self._nulls, self._counts, self._sample_counts):
+            tables[grouping].fold(source, target)
+
+    def cell(self, grouping: int, cell: int) -> LabelCell:
+        """All that is known of one cell."""
+        tables = (self._nulls[grouping], self._counts[grouping], self._sample_counts[grouping])
+        return self._described(*(table.row(cell) for table in tables))
+
+    def whole(self) -> LabelCell:
+        """All that is known of the column: its cells under the first grouping together."""
+        return self._described(
+            self._nulls[0].total(), self._counts[0].total(), self._sample_counts[0].total()
+        )
+
+    def _described(self, nulls: Counts, counts: Counts, sample: Counts) -> LabelCell:
+        missing = int(nulls.sum())
+        if self._named is not None:
+            numbers = counts.tolist()
+            seen = {label: slot for label, slot in self._named.items() if slot < len(numbers)}
+            named = {label: numbers[slot] for label, slot in seen.items() if numbers[slot]}
+            return LabelCell(nulls=missing, categories=exact_categories(named))
+        buckets = np.zeros(BUCKETS, np.int64)
+        buckets[: min(len(counts), BUCKETS)] = counts[:BUCKETS]
+        padded = np.zeros(len(self._sampled), np.int64)
+        padded[: min(len(sample), len(padded))] = sample[: len(padded)]
+        kept = padded > 0
+        sketch = RowSketch(threshold=self._threshold, hashes=self._sampled[kept], counts=padded[kept])
+        return LabelCell(nulls=missing, categories=hashed_categories(buckets, sketch))
+
+
+def _slots(named: dict[str, int], texts: list[str]) -> Counts | None:
+    """Slots of labels, new ones included; none if there would be too many."""
+    fresh = dict.fromkeys(text for text in texts if text not in named)
+    if len(named) + len(fresh) > CATEGORY_CAP:
+        return None
+    for text in fresh:
+        named[text] = len(named)
+    return np.fromiter((named[text] for text in texts), np.int64, len(texts))

@@ -1,0 +1,76 @@
+"""Integers and floats as few bytes."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+U64 = np.uint64
+_MOST_BYTES = 10
+
+
+class UnpackableError(ValueError):
+    """Bytes that no packing gives."""
+
+
+def pack_unsigned(values: NDArray[np.uint64]) -> bytes:
+    """Pack 64-bit numbers, small ones into fewer bytes (LEB128: 7 bits a byte, low ones first)."""
+    values = values.astype(U64)
+    lengths = np.ones(len(values), np.int64)
+    for power in range(1, _MOST_BYTES):
+        lengths += values >= U64(1) << U64(7 * power)
+    ends = np.cumsum(lengths)
+    packed = np.zeros(int(ends[-1]) if len(ends) else 0, np.uint8)
+    starts = ends - lengths
+    for position in range(int(lengths.max()) if len(lengths) else 0):
+        longer = lengths > position
+        part = (values[longer] >> U64(7 * position)) & U64(0x7F)
+        more = (lengths[longer] > position + 1).astype(np.uint8) << 7
+        packed[starts[longer] + position] = part.astype(np.uint8) | more
+    return packed.tobytes()
+
+
+def unpack_unsigned(data: bytes, count: int) -> NDArray[np.uint64]:
+    """Numbers that :func:`pack_unsigned` packed, all ``count`` of them.
+
+    Raises:
+        UnpackableError: The bytes hold more or fewer numbers, or too long ones.
+    """
+    packed = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(packed < 0x80)
+    if len(ends) != count or (len(packed) and (not count or ends[-1] != len(packed) - 1)):
+        raise UnpackableError
+    starts = np.concatenate((np.zeros(1, np.int64), ends[:-1] + 1)) if count else ends
+    lengths = ends - starts + 1
+    if count and lengths.max() > _MOST_BYTES:
+        raise UnpackableError
+    values = np.zeros(count, U64)
+    for position in range(int(lengths.max()) if count else 0):
+        longer = lengths > position
+        part = (packed[starts[longer] + position] & 0x7F).astype(U64)
+        values[longer] |= part << U64(7 * position)
+    return values
+
+
+def pack_ascending(values: NDArray[np.uint64]) -> bytes:
+    """Pack ascending 64-bit numbers by their differences."""
+    steps = values.astype(U64)
+    steps[1:] -= values[:-1]
+    return pack_unsigned(steps)
+
+
+def unpack_ascending(data: bytes, count: int) -> NDArray[np.uint64]:
+    """Numbers that :func:`pack_ascending` packed."""
+    return np.cumsum(unpack_unsigned(data, count), dtype=U64)
+
+
+def order_of(values: NDArray[np.float64]) -> NDArray[np.uint64]:
+    """64-bit numbers in the order of float64 values, none NaN; one to one."""
+    bits = values.view(U64)
+    negative = bits >> U64(63) == 1
+    return np.where(negative, ~bits, bits | U64(1 << 63))
+
+
+def in_order(numbers: NDArray[np.uint64]) -> NDArray[np.float64]:
+    """Float64 values that :func:`order_of` numbered."""
+    positive = numbers >> U64(63) == 1
+    bits = np.where(positive, numbers & U64((1 << 63) - 1), ~numbers)
+    return bits.view(np.float64).copy()

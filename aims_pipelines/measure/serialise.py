@@ -1,0 +1,301 @@
+"""Profiles as bytes, and back: versioned, compact, the same profile after the round trip, to the last bit.
+
+Format, version 1: the 8 bytes ``AIMSPROF``, the version (2 bytes, little endian), the SHA-256 of what
+follows, and that: a zlib stream of ``len(document) u32 | document | arrays``. The document is JSON in UTF-8;
+where an array belongs it has ``[start, bytes, values]`` into the arrays. The arrays are LEB128 numbers:
+counts as they are, positions as differences of the float64's order-preserving 64-bit numbers (bin
+representatives shifted right by 44 bits, which are 0 but for the middle's bit), hashes as differences.
+Moments are seven 8-byte words. Nothing in it is executed.
+"""
+
+import hashlib
+import json
+import struct
+import zlib
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aims_pipelines.core.errors import BadInput, Fault
+from aims_pipelines.measure.packing import (
+    in_order,
+    order_of,
+    pack_ascending,
+    pack_unsigned,
+    unpack_ascending,
+    unpack_unsigned,
+)
+from aims_pipelines.stats.bins import keys_of, representatives
+from aims_pipelines.stats.categories import bucket_counts, hashed_categories
+from aims_pipelines.stats.profile import (
+    Categories,
+    ColumnProfile,
+    Distribution,
+    GroupProfile,
+    Kind,
+    Moments,
+    Profile,
+    RowSketch,
+)
+
+MAGIC = b"AIMSPROF"
+VERSION = 1
+_HEAD = len(MAGIC) + 2 + 32
+_MOST_BYTES = 1 << 30
+_NEGATIVE = 1 << 18
+
+
+def without_rows(profile: Profile) -> Profile:
+    """Drop what says something about single rows: the hashes of rows and keys. For when the rows are
+    deleted."""
+    return replace(profile, row_sketch=None, key_sketches={})
+
+
+def to_bytes(profile: Profile) -> bytes:
+    """Serialise a profile.
+
+    Args:
+        profile: Any profile.
+
+    Returns:
+        Bytes from which :func:`from_bytes` makes the same profile; the same bytes for the same profile.
+    """
+    arrays = _Writer()
+    document = {
+        "rows": profile.rows,
+        "columns": [_column_out(column, arrays) for column in profile.columns.values()],
+        "groups": {
+            name: {
+                level: {
+                    "rows": group.rows,
+                    "columns": [_column_out(column, arrays) for column in group.columns.values()],
+                }
+                for level, group in levels.items()
+            }
+            for name, levels in profile.groups.items()
+        },
+        "row_sketch": _sketch_out(profile.row_sketch, arrays),
+        "key_sketches": {name: _sketch_out(sketch, arrays) for name, sketch in profile.key_sketches.items()},
+    }
+    text = json.dumps(document, ensure_ascii=True, separators=(",", ":"), allow_nan=False).encode()
+    body = zlib.compress(len(text).to_bytes(4, "little") + text + b"".join(arrays.parts), 6)
+    return MAGIC + VERSION.to_bytes(2, "little") + hashlib.sha256(body).digest() + body
+
+
+def from_bytes(data: bytes) -> Profile:
+    """Read a profile that :func:`to_bytes` wrote.
+
+    Args:
+        data: The bytes, from anywhere.
+
+    Raises:
+        BadInput: They are no profile, are cut off or altered, or come from a newer version of this package.
+    """
+    if data[: len(MAGIC)] != MAGIC or len(data) < _HEAD:
+        raise _bad(
+            "a saved profile", "something else" if data[: len(MAGIC)] != MAGIC else "one that is cut off"
+        )
+    version = int.from_bytes(data[len(MAGIC) : len(MAGIC) + 2], "little")
+    if version != VERSION:
+        raise _bad(
+            f"version {VERSION} of the profile format", f"version {version}", "Upgrade aims-pipelines."
+        )
+    body = data[_HEAD:]
+    if hashlib.sha256(body).digest() != data[_HEAD - 32 : _HEAD]:
+        raise _bad(
+            "a profile as it was written", "one that is cut off or altered", "Take it from its source again."
+        )
+    try:
+        inflated = zlib.decompressobj().decompress(body, _MOST_BYTES)
+        length = int.from_bytes(inflated[:4], "little")
+        document = json.loads(inflated[4 : 4 + length])
+        return _profile_in(document, _Reader(inflated[4 + length :]))
+    except (zlib.error, ValueError, KeyError, TypeError, IndexError, AttributeError, struct.error) as error:
+        raise _bad("a saved profile", "one whose parts do not fit together") from error
+
+
+def _bad(expected: str, found: str, remedy: str = "") -> BadInput:
+    return BadInput(Fault(where="profile", expected=expected, found=found, remedy=remedy))
+
+
+class _Writer:
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        self._size = 0
+
+    def add(self, packed: bytes, count: int) -> list[int]:
+        self.parts.append(packed)
+        self._size += len(packed)
+        return [self._size - len(packed), len(packed), count]
+
+
+class _Reader:
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def part(self, place: list[int]) -> tuple[bytes, int]:
+        start, size, count = place
+        if not (start >= 0 and size >= 0 and start + size <= len(self._data) and count >= 0):
+            raise ValueError
+        return self._data[start : start + size], count
+
+    def ascending(self, place: list[int]) -> NDArray[np.uint64]:
+        return unpack_ascending(*self.part(place))
+
+    def counts(self, place: list[int]) -> NDArray[np.int64]:
+        return unpack_unsigned(*self.part(place)).astype(np.int64)
+
+
+def _counts_out(counts: NDArray[np.int64], arrays: _Writer) -> list[int]:
+    return arrays.add(pack_unsigned(counts.view(np.uint64)), len(counts))
+
+
+def _column_out(column: ColumnProfile, arrays: _Writer) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "name": column.name,
+        "kind": column.kind.value,
+        "type": column.storage_type,
+        "rows": column.rows,
+        "nulls": column.nulls,
+        "nans": column.nans,
+    }
+    if column.distribution is not None:
+        out["distribution"] = _distribution_out(column.distribution, arrays)
+    if column.moments is not None:
+        out["moments"] = _moments_out(column.moments)
+    if column.categories is not None:
+        out["categories"] = _categories_out(column.categories, arrays)
+    return out
+
+
+def _is_binned(distribution: Distribution) -> bool:
+    return not distribution.exact and distribution.resolution is None
+
+
+def _distribution_out(distribution: Distribution, arrays: _Writer) -> dict[str, Any]:
+    points = distribution.points
+    if _is_binned(distribution):
+        # Keys of negative bins descend with their values: number all bins in the order of their values.
+        keys = keys_of(points)
+        numbers = np.where(keys >= _NEGATIVE, 2 * _NEGATIVE - 1 - keys, keys + _NEGATIVE).astype(np.uint64)
+    else:
+        numbers = order_of(points)
+    return {
+        "exact": distribution.exact,
+        "resolution": distribution.resolution,
+        "points": arrays.add(pack_ascending(numbers), len(numbers)),
+        "counts": _counts_out(distribution.counts, arrays),
+    }
+
+
+def _distribution_in(out: Mapping[str, Any], arrays: _Reader) -> Distribution:
+    resolution = out["resolution"]
+    exact = bool(out["exact"])
+    numbers = arrays.ascending(out["points"])
+    if not exact and resolution is None:
+        ordered = numbers.astype(np.int64)
+        if len(ordered) and ordered.max() >= 2 * _NEGATIVE:
+            raise ValueError
+        keys = np.where(ordered >= _NEGATIVE, ordered - _NEGATIVE, 2 * _NEGATIVE - 1 - ordered)
+        points = representatives(keys)
+    else:
+        points = in_order(numbers)
+    counts = arrays.counts(out["counts"])
+    if len(points) != len(counts) or np.isnan(points).any():
+        raise ValueError
+    return Distribution(
+        points=points,
+        counts=counts,
+        exact=exact,
+        resolution=None if resolution is None else float(resolution),
+    )
+
+
+def _moments_out(moments: Moments) -> str:
+    values = (moments.minimum, moments.maximum, moments.mean, moments.m2, moments.m3, moments.m4)
+    return struct.pack("<q6d", moments.count, *values).hex()
+
+
+def _moments_in(text: str) -> Moments:
+    count, minimum, maximum, mean, m2, m3, m4 = struct.unpack("<q6d", bytes.fromhex(text))
+    return Moments(count=count, minimum=minimum, maximum=maximum, mean=mean, m2=m2, m3=m3, m4=m4)
+
+
+def _categories_out(categories: Categories, arrays: _Writer) -> dict[str, Any]:
+    if categories.exact:
+        counts = np.fromiter(categories.counts.values(), np.int64, len(categories.counts))
+        return {"labels": list(categories.counts), "counts": _counts_out(counts, arrays)}
+    return {
+        "buckets": _counts_out(bucket_counts(categories), arrays),
+        "sample": _sketch_out(categories.sample, arrays),
+    }
+
+
+def _categories_in(out: Mapping[str, Any], arrays: _Reader) -> Categories:
+    if "labels" in out:
+        labels, counts = out["labels"], arrays.counts(out["counts"]).tolist()
+        named = dict(zip(labels, counts, strict=True))
+        return Categories(counts=named, other=0, distinct=len(named), exact=True)
+    sample = _sketch_in(out["sample"], arrays)
+    if sample is None:
+        raise ValueError
+    return hashed_categories(arrays.counts(out["buckets"]), sample)
+
+
+def _sketch_out(sketch: RowSketch | None, arrays: _Writer) -> dict[str, Any] | None:
+    if sketch is None:
+        return None
+    return {
+        "threshold": f"{sketch.threshold:x}",
+        "hashes": arrays.add(pack_ascending(sketch.hashes), len(sketch.hashes)),
+        "counts": _counts_out(sketch.counts, arrays),
+    }
+
+
+def _sketch_in(out: Mapping[str, Any] | None, arrays: _Reader) -> RowSketch | None:
+    if out is None:
+        return None
+    hashes, counts = arrays.ascending(out["hashes"]), arrays.counts(out["counts"])
+    if len(hashes) != len(counts):
+        raise ValueError
+    return RowSketch(threshold=int(out["threshold"], 16), hashes=hashes, counts=counts)
+
+
+def _column_in(out: Mapping[str, Any], arrays: _Reader) -> ColumnProfile:
+    return ColumnProfile(
+        name=out["name"],
+        kind=Kind(out["kind"]),
+        storage_type=out["type"],
+        rows=int(out["rows"]),
+        nulls=int(out["nulls"]),
+        nans=int(out["nans"]),
+        distribution=_distribution_in(out["distribution"], arrays) if "distribution" in out else None,
+        moments=_moments_in(out["moments"]) if "moments" in out else None,
+        categories=_categories_in(out["categories"], arrays) if "categories" in out else None,
+    )
+
+
+def _columns_in(outs: list[Mapping[str, Any]], arrays: _Reader) -> dict[str, ColumnProfile]:
+    columns = [_column_in(out, arrays) for out in outs]
+    return {column.name: column for column in columns}
+
+
+def _profile_in(document: Mapping[str, Any], arrays: _Reader) -> Profile:
+    groups = {
+        name: {
+            level: GroupProfile(rows=int(group["rows"]), columns=_columns_in(group["columns"], arrays))
+            for level, group in levels.items()
+        }
+        for name, levels in document["groups"].items()
+    }
+    sketches = {name: _sketch_in(out, arrays) for name, out in document["key_sketches"].items()}
+    return Profile(
+        rows=int(document["rows"]),
+        columns=_columns_in(document["columns"], arrays),
+        groups=groups,
+        row_sketch=_sketch_in(document["row_sketch"], arrays),
+        key_sketches={name: sketch for name, sketch in sketches.items() if sketch is not None},
+    )
