@@ -8,7 +8,18 @@ from aims_pipelines.core.verdict import Finding, NotApplicable, Status, Verdict
 from aims_pipelines.records.models import Accepted
 
 # Measures of which more is better; of all others less is better.
-_MORE_IS_BETTER = frozenset({"rows", "group rows", "group fraction"})
+_MORE_IS_BETTER = frozenset(
+    {
+        "rows",
+        "group rows",
+        "group fraction",
+        "roc_auc",
+        "accuracy",
+        "balanced_accuracy",
+        "r2",
+        "gain over a trivial rule",
+    }
+)
 
 
 def apply(verdict: Verdict, entries: Sequence[Accepted], *, today: date) -> Verdict:
