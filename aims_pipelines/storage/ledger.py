@@ -103,13 +103,21 @@ class Ledger:
         expected = f"an entry of this ledger, e-1 to e-{last}" if last else "an entry; there are none yet"
         raise BadInput(Fault(where="entry", expected=expected, found=repr(entry_id)))
 
-    def latest(self, subject_kind: str, subject_id: str) -> Entry | None:
+    def latest(self, subject_kind: str, subject_id: str, *, digest: str = "") -> Entry | None:
         """The last entry about a subject, ``None`` if there is none.
+
+        Args:
+            subject_kind: Kind of the subject.
+            subject_id: Its name.
+            digest: Only entries about this content of it; about any, if empty.
 
         Raises:
             LedgerBroken: The entry is not what was appended.
         """
-        return self._last(table.c.subject_kind == subject_kind, table.c.subject_id == subject_id)
+        conditions = [table.c.subject_kind == subject_kind, table.c.subject_id == subject_id]
+        if digest:
+            conditions.append(table.c.subject_digest == digest)
+        return self._last(*conditions)
 
     def recent(self, count: int, *, subject_id: str | None = None) -> list[Entry]:
         """The last entries, the oldest of them first; all, or those about subjects of one name.
