@@ -30,8 +30,26 @@ def judge(candidate: Candidate) -> Answer:
 def _compare(
     candidate: Candidate, reference: Profile, current: Profile, *, looks: int
 ) -> tuple[Finding, ...]:
-    limits = candidate.limits
-    return compare(reference, current, effect=limits.drift_effect, alpha=limits.drift_alpha / looks)
+    limits, label = candidate.limits, candidate.record.label
+    return compare(
+        reference,
+        current,
+        effect=limits.drift_effect,
+        alpha=limits.drift_alpha / looks,
+        labels=() if label is None else (label.column,),
+        ignore=_ignored(candidate, reference),
+    )
+
+
+def _ignored(candidate: Candidate, reference: Profile) -> set[str]:
+    """Columns that differ in every window by design, and columns that only one side has: schema speaks of those."""
+    record = candidate.record
+    running = {name for name, contract in record.columns.items() if contract.unique}
+    return (
+        running
+        | {record.subject or "", record.time or ""}
+        | (set(reference.columns) ^ set(candidate.profile.columns))
+    )
 
 
 def _pooled(candidate: Candidate, reference: Profile) -> tuple[Finding, ...]:
@@ -47,7 +65,7 @@ def _pooled(candidate: Candidate, reference: Profile) -> tuple[Finding, ...]:
         if needed and pool.rows >= needed:
             break
         pool, windows = merge(pool, earlier), windows + 1
-    note = f"with the {count(windows, 'window')} before it, {count(pool.rows, 'row')} together"
+    note = f"pooled with the {'window' if windows == 1 else f'{windows} windows'} before it, {count(pool.rows, 'row')}"
     return tuple(
         replace(finding, reason=f"{finding.reason} ({note})")
         for finding in _compare(candidate, reference, pool, looks=2)
