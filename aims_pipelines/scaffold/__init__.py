@@ -1,0 +1,1 @@
+"""A ready project for a table never seen before."""

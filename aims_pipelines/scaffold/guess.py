@@ -1,0 +1,194 @@
+"""Contracts guessed from a table: wide enough for the next batch of the same kind, narrow enough to notice another.
+
+- Missing values: none where there were none, but for one in a hundred by accident; else a quarter more than measured.
+- Numbers: the measured range, widened by a tenth of its width and rounded outwards; never below zero if nothing was.
+- Texts: the values seen at least five times, if there are at most fifty; up to one in a hundred may be another.
+- The label and protected attributes: exactly the values seen.
+"""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from aims_pipelines.records.models import ColumnType, Scalar
+from aims_pipelines.scaffold.request import Request
+from aims_pipelines.scaffold.values import Column
+
+MOST_ALLOWED = 50
+FEWEST_OF_A_VALUE = 5
+_CODES = 20
+_IDENTIFIER = re.compile(
+    r"(?:^|_)(?:id|key|uuid|guid|number|no|nr|instant|index)$|^id_|^index$", re.IGNORECASE
+)
+_LARGEST_EXACT = 2**53
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract:
+    """The guessed contract of a column.
+
+    Args:
+        column: The column.
+        rules: Keys and values as they are written into the record, ``type`` first.
+        note: A comment for the reader; empty if the rules say it all.
+        feature: ``number`` or ``category`` if a model may learn from it; else empty.
+        why_not: Why it is not a feature; empty if it is.
+    """
+
+    column: Column
+    rules: Mapping[str, object]
+    note: str = ""
+    feature: str = ""
+    why_not: str = ""
+
+
+def guess_contracts(
+    columns: Mapping[str, Column], request: Request, *, personal: Sequence[str]
+) -> list[Contract]:
+    """Guess the contract of every column.
+
+    Args:
+        columns: All columns of the table.
+        request: What the user said about them.
+        personal: Columns whose values look like personal data.
+    """
+    return [_contract(column, request, personal=column.name in personal) for column in columns.values()]
+
+
+def _contract(column: Column, request: Request, *, personal: bool) -> Contract:
+    exact = column.name == request.label or column.name in request.protected
+    rules: dict[str, object] = {"type": column.type.value}
+    if column.known == 0:
+        return Contract(
+            column=column,
+            rules={**rules, "max_missing": 1},
+            note="no value at all in the first table",
+            why_not="it holds no values",
+        )
+    most_missing = 0.0 if column.name == request.label else _most_missing(column)
+    if most_missing:
+        rules["max_missing"] = most_missing
+    note = ""
+    key = _is_key(column, request)
+    if key:
+        rules["unique"] = True
+    elif exact and column.values is not None and (column.name == request.label or not needs_bands(column)):
+        if not (column.is_numeric and len(column.values) > MOST_ALLOWED):
+            rules["allowed"] = sorted(column.values, key=_order)
+    elif column.is_numeric:
+        rules |= _range(column)
+    elif column.type is ColumnType.STRING and not personal:
+        allowed = _allowed(column)
+        if allowed:
+            rules["allowed"] = allowed
+            rules["max_invalid"] = 0.01
+    if personal or column.name == request.subject:
+        rules["personal"] = True
+    feature, why_not = _feature(column, request, key=key, personal=personal)
+    return Contract(column=column, rules=rules, note=note, feature=feature, why_not=why_not)
+
+
+def bands_for(column: Column, *, smallest_group: int, share: float) -> tuple[float, ...]:
+    """Inner band edges for a numeric protected attribute: round numbers near quantiles.
+
+    As many bands, two to four, as leave each at least twice ``smallest_group`` rows in a part of the table of
+    ``share``; none for a column of few distinct values, whose values are the groups.
+    """
+    if not needs_bands(column):
+        return ()
+    bands = min(4, max(2, int(column.known * share / (2 * smallest_group))))
+    eighths = {2: (4,), 3: (3, 5), 4: (2, 4, 6)}[bands]
+    span = column.quantiles[6] - column.quantiles[0] or column.maximum - column.minimum
+    step = _nice(span / 10)
+    edges = sorted({round(column.quantiles[eighth - 1] / step) * step for eighth in eighths})
+    inside = [edge for edge in edges if column.minimum < edge <= column.maximum]
+    edges = inside or [column.mean]
+    return tuple(int(edge) if edge == int(edge) else float(f"{edge:.6g}") for edge in edges)
+
+
+def needs_bands(column: Column) -> bool:
+    """Whether the groups of a protected attribute are bands of its numbers rather than its values."""
+    return column.is_numeric and (column.values is None or column.distinct > 10)
+
+
+def _is_key(column: Column, request: Request) -> bool:
+    if column.distinct != column.known or column.known < 100 or column.missing:
+        return False
+    if column.name == request.subject:
+        return True
+    return (
+        column.type in {ColumnType.STRING, ColumnType.INTEGER} and _IDENTIFIER.search(column.name) is not None
+    )
+
+
+def _most_missing(column: Column) -> float:
+    measured = column.missing / column.rows
+    return min(1.0, math.ceil((measured * 1.25 + 0.01) * 100 - 1e-9) / 100) if measured else 0.01
+
+
+def _range(column: Column) -> dict[str, object]:
+    """The measured range with a margin; codes keep theirs exactly."""
+    if column.is_whole and column.distinct <= _CODES:
+        return {"min": _plain(column.minimum), "max": _plain(column.maximum), "max_invalid": 0.01}
+    span = column.maximum - column.minimum
+    if not math.isfinite(span) or max(abs(column.minimum), abs(column.maximum)) > _LARGEST_EXACT:
+        return {}
+    margin = 0.1 * span or max(abs(column.maximum), 1.0) * 0.1
+    step = _nice(margin)
+    low = math.floor((column.minimum - margin) / step) * step
+    high = math.ceil((column.maximum + margin) / step) * step
+    if column.minimum >= 0 > low:
+        low = 0.0
+    if column.maximum <= 0 < high:
+        high = 0.0
+    if column.minimum >= 0 and column.maximum <= 1 < high and column.type is ColumnType.NUMBER:
+        high = 1.0  # a share
+    return {"min": _plain(low), "max": _plain(high), "max_invalid": 0.001}
+
+
+def _allowed(column: Column) -> list[Scalar]:
+    """Values worth listing: few, and none that only a handful of rows have, which could point at somebody."""
+    if column.values is None or column.distinct > MOST_ALLOWED or column.known < 20 * column.distinct:
+        return []
+    listed = [value for value, number in column.values.items() if number >= FEWEST_OF_A_VALUE]
+    rare = column.known - sum(column.values[value] for value in listed)
+    return sorted(listed, key=_order) if rare <= 0.005 * column.known else []
+
+
+def _feature(column: Column, request: Request, *, key: bool, personal: bool) -> tuple[str, str]:
+    reasons: dict[str | None, str] = {
+        request.label: "the label",
+        request.subject: "it tells people apart",
+        request.time: "the event time",
+        **dict.fromkeys(request.protected, "protected"),
+    }
+    if column.name in reasons:
+        return "", reasons[column.name]
+    if key or personal:
+        return "", "it tells rows apart" if key else "personal data"
+    if column.is_temporal:
+        return "", "a date"
+    if column.distinct < 2:
+        return "", "the same everywhere"
+    if column.is_numeric and not (column.is_whole and column.distinct <= _CODES):
+        return "number", ""
+    if column.values is None:
+        return "", "free text"
+    return "category", ""
+
+
+def _nice(number: float) -> float:
+    """The largest of 1, 2 and 5 times a power of ten that is not above a positive number."""
+    power = 10.0 ** math.floor(math.log10(number))
+    return next(factor * power for factor in (5.0, 2.0, 1.0) if factor * power <= number * (1 + 1e-9))
+
+
+def _plain(number: float) -> int | float:
+    """A number as people write it: whole ones without a point, others to ten digits."""
+    rounded = float(f"{number:.10g}")
+    return int(rounded) if rounded == int(rounded) else rounded
+
+
+def _order(value: Scalar) -> tuple[int, float, str]:
+    return (0, float(value), "") if isinstance(value, int | float) else (1, 0.0, value.casefold())

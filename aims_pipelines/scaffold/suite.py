@@ -1,0 +1,58 @@
+"""A Great Expectations suite guessed from a table: about the table as a whole, where contracts are about values."""
+
+import json
+import math
+
+from aims_pipelines.records.models import ColumnType
+from aims_pipelines.scaffold.guess import Contract
+
+
+def suite_text(name: str, contracts: list[Contract], *, label: str) -> str:
+    """The suite as JSON, in the form that Great Expectations 1.x writes and reads.
+
+    Columns in their order; numbers whose mean stays within half a standard deviation; categories of which none takes
+    over; and a label of which neither value disappears.
+    """
+    expectations = [
+        _expectation(
+            "expect_table_columns_to_match_ordered_list",
+            "The columns, in this order.",
+            column_list=[contract.column.name for contract in contracts],
+        )
+    ]
+    for contract in contracts:
+        column = contract.column
+        if contract.feature == "number" and column.deviation > 0:
+            expectations.append(
+                _expectation(
+                    "expect_column_mean_to_be_between",
+                    "Within half a standard deviation of the first table's mean.",
+                    column=column.name,
+                    min_value=_digits(column.mean - column.deviation / 2),
+                    max_value=_digits(column.mean + column.deviation / 2),
+                )
+            )
+        elif (contract.feature == "category" or column.name == label) and column.values:
+            if column.type is ColumnType.BOOLEAN:
+                continue  # nothing that a contract does not say
+            expectations.append(
+                _expectation(
+                    "expect_column_unique_value_count_to_be_between",
+                    "About as many different values as in the first table.",
+                    column=column.name,
+                    min_value=max(2, math.floor(column.distinct / 2)),
+                    max_value=column.distinct if column.name == label else math.ceil(column.distinct * 1.5),
+                )
+            )
+    return (
+        json.dumps({"name": name, "expectations": expectations, "meta": {}}, indent=2, ensure_ascii=False)
+        + "\n"
+    )
+
+
+def _expectation(kind: str, note: str, **kwargs: object) -> dict[str, object]:
+    return {"type": kind, "kwargs": kwargs, "meta": {"notes": note}}
+
+
+def _digits(number: float) -> float:
+    return float(f"{number:.6g}")

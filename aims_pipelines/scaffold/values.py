@@ -1,0 +1,163 @@
+"""What a profile tells about a column, in the terms of a contract."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aims_pipelines.records.models import ColumnType, Scalar
+from aims_pipelines.stats.profile import ColumnProfile, Kind
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MOST_VALUES = 100
+NULL_TEXTS = ("?", "NA", "N/A", "n/a", "#N/A", "NULL", "null", "NaN", "nan")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column as a contract sees it.
+
+    Args:
+        name: Its name.
+        type: What it holds.
+        storage_type: Arrow type it arrived in.
+        rows: Rows of the table.
+        missing: Missing values, blank texts included.
+        distinct: Distinct values that are not missing; a lower bound where ``values`` is ``None``.
+        values: How often each value occurs, if there are at most ``MOST_VALUES``; ``None`` otherwise.
+        minimum: Smallest number; NaN where there is none.
+        maximum: Largest number; NaN where there is none.
+        quantiles: Numbers at 1/8, 2/8 … 7/8 of the values; empty where there are none.
+        mean: Arithmetic mean of a number; NaN where there is none.
+        deviation: Standard deviation of a number; NaN where there is none.
+    """
+
+    name: str
+    type: ColumnType
+    storage_type: str
+    rows: int
+    missing: int
+    distinct: int
+    values: Mapping[Scalar, int] | None
+    minimum: float = float("nan")
+    maximum: float = float("nan")
+    quantiles: tuple[float, ...] = ()
+    mean: float = float("nan")
+    deviation: float = float("nan")
+
+    @property
+    def known(self) -> int:
+        """Values that are not missing."""
+        return self.rows - self.missing
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether it holds numbers."""
+        return self.type in {ColumnType.INTEGER, ColumnType.NUMBER}
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it holds whole numbers."""
+        return self.type is ColumnType.INTEGER
+
+    @property
+    def is_temporal(self) -> bool:
+        """Whether it holds dates or times."""
+        return self.type in {ColumnType.DATE, ColumnType.TIMESTAMP}
+
+
+def column_of(profile: ColumnProfile) -> Column:
+    """Put a column's profile in the terms of a contract."""
+    if profile.kind is Kind.NUMERIC:
+        return _number(profile)
+    if profile.kind is Kind.TEMPORAL:
+        kind = ColumnType.DATE if profile.storage_type.startswith("date") else ColumnType.TIMESTAMP
+        points = profile.distribution.points if profile.distribution is not None else np.empty(0)
+        return Column(
+            name=profile.name,
+            type=kind,
+            storage_type=profile.storage_type,
+            rows=profile.rows,
+            missing=profile.missing,
+            distinct=len(points),
+            values=None,
+        )
+    return _category(profile)
+
+
+def null_texts(path: Path, table: "pa.Table") -> tuple[str, ...]:
+    """Texts of a CSV file that by wide custom mean missing but were read as text; Parquet has nulls of its own."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if path.name.lower().endswith((".parquet", ".pq")):
+        return ()
+    found: set[str] = set()
+    wanted = pa.array(NULL_TEXTS)
+    for column in table.columns:
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            hits = column.filter(pc.is_in(column, value_set=wanted.cast(column.type)))
+            found.update(hits.unique().to_pylist())
+    return tuple(text for text in NULL_TEXTS if text in found)
+
+
+def _category(profile: ColumnProfile) -> Column:
+    categories = profile.categories
+    counts = dict(categories.counts) if categories is not None else {}
+    blank = sum(number for text, number in counts.items() if not text.strip())
+    full = {text: number for text, number in counts.items() if text.strip()}
+    complete = categories is not None and categories.exact and len(full) <= MOST_VALUES
+    is_bool = profile.storage_type == "bool"
+    values: dict[Scalar, int] = {
+        (text == "true" if is_bool else text): number for text, number in full.items()
+    }
+    return Column(
+        name=profile.name,
+        type=ColumnType.BOOLEAN if is_bool else ColumnType.STRING,
+        storage_type=profile.storage_type,
+        rows=profile.rows,
+        missing=profile.missing + blank,
+        distinct=categories.distinct - (len(counts) - len(full)) if categories is not None else 0,
+        values=values if complete else None,
+    )
+
+
+def _number(profile: ColumnProfile) -> Column:
+    distribution, moments = profile.distribution, profile.moments
+    whole = profile.storage_type.startswith(("int", "uint"))
+    if distribution is None or moments is None or distribution.total == 0:
+        return Column(
+            name=profile.name,
+            type=ColumnType.INTEGER if whole else ColumnType.NUMBER,
+            storage_type=profile.storage_type,
+            rows=profile.rows,
+            missing=profile.missing,
+            distinct=0,
+            values={},
+        )
+    if distribution.exact and bool((distribution.points % 1 == 0).all()):
+        whole = True  # whole numbers stored as floats, as pandas does where some are missing
+    values: dict[Scalar, int] | None = None
+    if distribution.exact and len(distribution.points) <= MOST_VALUES:
+        pairs = zip(distribution.points.tolist(), distribution.counts.tolist(), strict=True)
+        values = {(int(point) if whole else point): count for point, count in pairs}
+    reached = np.cumsum(distribution.counts) / distribution.total
+    eighths = np.searchsorted(reached, np.arange(1, 8) / 8)
+    return Column(
+        name=profile.name,
+        type=ColumnType.INTEGER if whole else ColumnType.NUMBER,
+        storage_type=profile.storage_type,
+        rows=profile.rows,
+        missing=profile.missing,
+        distinct=len(distribution.points),
+        values=values,
+        minimum=moments.minimum,
+        maximum=moments.maximum,
+        quantiles=tuple(float(point) for point in distribution.points[eighths]),
+        mean=moments.mean,
+        deviation=(moments.m2 / moments.count) ** 0.5 if moments.count else float("nan"),
+    )
