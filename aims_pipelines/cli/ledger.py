@@ -102,9 +102,7 @@ def verify(
                 ledger, evidence = _open(url, evidence_dir)
                 report = audit_ledger(ledger, evidence, kept=kept, progress=progress)
     except UnusableExportError as error:
-        where, _, what = str(error).partition(": expected ")
-        expected, _, found = what.partition(", found ")
-        raise BadInput(Fault(where=where, expected=expected, found=found)) from error
+        raise BadInput(Fault(where=error.where, expected=error.expected, found=error.found)) from error
     typer.echo(_report_json(report, kept) if form is Format.JSON else describe_report(report, kept=kept))
     raise typer.Exit(0 if report.intact else 1)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations  # the verifier printed for auditors runs on Python 3.9
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from aims_pipelines.core.chain import CHECKPOINT, ENTRY, Checkpoint, LineError, Sealed, unseal
 from aims_pipelines.core.merkle import MerkleTree
-from aims_pipelines.core.seams import Break, Run, explain
+from aims_pipelines.core.seams import Break, Copies, Run, explain
 
 MOST_BREAKS = 1000  # the rest is counted
 _UNKNOWN = "unknown"  # hash of a header that is missing or cannot be read
@@ -81,6 +81,7 @@ class Inspection:
         self._unsound: list[
             tuple[int, Break]
         ] = []  # lines since the last sound entry that may be in place or not
+        self._unsound_told = 0  # further ones, which were too many to keep in mind
         self._closing: Sealed | None = None
         self._seen: dict[int, str] = {}
         self._tree = MerkleTree()
@@ -91,6 +92,10 @@ class Inspection:
     def seams(self) -> bool:
         """Whether the chain is interrupted anywhere."""
         return len(self._runs) > 1
+
+    @property
+    def _unsound_count(self) -> int:
+        return len(self._unsound) + self._unsound_told
 
     def add(self, *found: Break) -> None:
         """Note what is wrong."""
@@ -136,25 +141,29 @@ class Inspection:
             self._head = sealed.hash
         return sealed
 
-    def finish(self, *, copies: Callable[[str], Sequence[int]]) -> None:
+    def finish(self, *, copies: Copies) -> None:
         """Draw the conclusions, after the last line.
 
         Args:
-            copies: Finds the numbers of all lines that state a given hash; only asked where there is damage.
+            copies: Finds the numbers of all lines that state one of some hashes; only asked where there is damage.
         """
         if not self._start:
             self.add(Break("deleted", f"{self._unit} 1", "the header", "none"))
-        last, seams = explain(
-            self._runs, start=self._start if self._start_is_sound else "", place=self._place, copies=copies
-        )
-        self.add(*seams)
-        reached, head = (last.last_seq, last.last_hash) if last else (0, self._start)
         if self._seams_untold:
             what = f"{len(self._runs)} interruptions, and {self._seams_untold} more that were not told apart"
             self.add(Break("shattered", "whole file", "one chain", what))
-        else:
+        last, seams = explain(
+            self._runs,
+            start=self._start if self._start_is_sound else "",
+            end=self._told_count(),
+            place=self._place,
+            copies=copies,
+        )
+        self.add(*seams)
+        reached, head = (last.last_seq, last.last_hash) if last else (0, self._start)
+        if not self._seams_untold:
             self._close(reached, head)
-            reached += len(self._unsound)
+            reached += self._unsound_count
             self._settle()
             self._compare_kept(reached)
 
@@ -176,8 +185,8 @@ class Inspection:
             return
         seq, prev = sealed.content["seq"], sealed.content["prev"]
         linked = seq == self._seq + 1 and prev == self._head
-        in_place = bool(self._unsound) and seq == self._seq + 1 + len(self._unsound)
-        unsound = len(self._unsound)
+        unsound = self._unsound_count
+        in_place = unsound > 0 and seq == self._seq + 1 + unsound
         if unsound:
             self._settle(put_in=linked)
         if self._runs and (linked or in_place):
@@ -218,7 +227,7 @@ class Inspection:
         self._unsound.append((number, found))
         if len(self._unsound) > MOST_BREAKS:
             self.add(self._unsound.pop(0)[1])
-            self._seq += 1
+            self._unsound_told += 1
 
     def _settle(self, *, put_in: bool = False) -> None:
         for number, found in self._unsound:
@@ -235,6 +244,7 @@ class Inspection:
             else:
                 self.add(found)
         self._unsound.clear()
+        self._unsound_told = 0
 
     def _compare_told(self, number: int, sealed: Sealed) -> None:
         """Compare a checkpoint that was recorded as an entry with what precedes it."""
@@ -244,6 +254,12 @@ class Inspection:
             if told[name] != value:
                 where = f"{self._place(number)} (entry {sealed.content['seq']})"
                 self.add(Break("false checkpoint", where, f"the {name} {value}", str(told[name])))
+
+    def _told_count(self) -> int | None:
+        """Number of entries that the closing checkpoint tells, if it is sound."""
+        if self._closing is None or self._closing.hash != self._closing.computed:
+            return None
+        return int(self._closing.content["count"])
 
     def _close(self, reached: int, head: str) -> None:
         """Compare the closing checkpoint of an export with what precedes it."""
@@ -255,7 +271,7 @@ class Inspection:
         told = self._closing.content
         if self._closing.hash != self._closing.computed:
             return  # it is named already
-        unsound = len(self._unsound)
+        unsound = self._unsound_count
         if told["count"] > reached + unsound:
             lost = f"{told['count']} entries, as the closing checkpoint says"
             self.add(Break("truncated", "end of the chain", lost, str(reached + unsound)))
@@ -269,6 +285,7 @@ class Inspection:
                 if told[name] != value:
                     where = "last entry, its hash made anew, or closing checkpoint"
                     self.add(Break("edited", where, f"the {name} {told[name]}", value))
+                    return
 
     def _compare_kept(self, reached: int) -> None:
         for checkpoint in self._kept:

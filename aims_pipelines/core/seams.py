@@ -7,9 +7,11 @@ and hashes on both their sides. Only runs are kept, not entries, so memory grows
 
 from __future__ import annotations  # the verifier printed for auditors runs on Python 3.9
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
+
+Copies = Callable[[Collection[str]], Mapping[str, Sequence[int]]]
 
 
 class Break(NamedTuple):
@@ -60,15 +62,21 @@ class Run:
 
 
 def explain(
-    runs: Sequence[Run], *, start: str, place: Callable[[int], str], copies: Callable[[str], Sequence[int]]
+    runs: Sequence[Run],
+    *,
+    start: str,
+    end: int | None,
+    place: Callable[[int], str],
+    copies: Copies,
 ) -> tuple[Run | None, list[Break]]:
     """Name what interrupted the chain.
 
     Args:
         runs: The runs in the order in which they were read.
         start: Hash of the header, which the first entry is chained to; empty if there is no sound header.
+        end: Number of entries that a sound closing checkpoint tells.
         place: Words for the place with this line number.
-        copies: Numbers of the lines that state a given hash.
+        copies: Finds the numbers of all lines that state one of some hashes; asked once, if at all.
 
     Returns:
         The run that the chain ends with, and what was found.
@@ -77,37 +85,35 @@ def explain(
     rest = list(runs)
     found: list[Break] = []
     while rest:
-        run = _next(chain[-1] if chain else None, rest, start)
+        run = _next(chain[-1] if chain else None, rest, start, end)
         if run is None:
             break
         rest.remove(run)
         found.extend(_seam(chain[-1] if chain else None, run, start, place))
         chain.append(run)
     found.extend(_moved(chain, place))
+    stated = copies({run.first_hash for run in rest}) if rest else {}
     for run in rest:
-        others = [line for line in copies(run.first_hash) if line != run.first_line]
+        others = [line for line in stated.get(run.first_hash, ()) if line != run.first_line]
         found.append(
             _repeated(run, others[0], place) if others else _put_in(run.first_line, run.first_seq, place)
         )
     return (chain[-1] if chain else None), found
 
 
-def _next(last: Run | None, rest: Sequence[Run], start: str) -> Run | None:
+def _next(last: Run | None, rest: Sequence[Run], start: str, end: int | None) -> Run | None:
     """The run that goes on after another, or, failing that, the one that comes closest to it."""
-    seq, hash_ = (last.last_seq, last.last_hash) if last else (0, start)
+    seq, hash_, line = (last.last_seq, last.last_hash, last.last_line) if last else (0, start, 0)
     linked = [run for run in rest if run.first_seq == seq + 1 and run.first_prev == hash_]
     if linked:
         return max(linked, key=lambda run: run.last_seq)
-    further = [run for run in rest if run.last_seq > seq]
-    forked = [run for run in further if last and last.first_seq < run.first_seq <= seq]
-    if last and not forked:  # two entries with one number at the very end
-        forked = [
-            run for run in rest if run.first_seq == run.last_seq == seq and run.first_prev == last.last_prev
-        ]
-        forked = [run for run in forked if run.first_hash == last.last_hash]
-    if forked:
-        return min(forked, key=lambda run: run.first_line)
-    return min((run for run in further if run.first_seq > seq), key=lambda run: run.first_seq, default=None)
+    if last:  # two claim the same numbers, and the later one goes on, or ends like this one
+        forked = [run for run in rest if last.first_seq < run.first_seq <= seq < run.last_seq]
+        same_end = [run for run in rest if run.first_seq == run.last_seq == seq and run.first_hash == hash_]
+        if forked or same_end:
+            return min(forked or same_end, key=lambda run: run.first_line)
+    further = [run for run in rest if seq < run.first_seq <= (end or run.first_seq) and run.first_line > line]
+    return min(further, key=lambda run: run.first_seq, default=None)
 
 
 def _seam(last: Run | None, run: Run, start: str, place: Callable[[int], str]) -> list[Break]:

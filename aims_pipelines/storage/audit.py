@@ -11,7 +11,8 @@ import sys
 import time
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from aims_pipelines.core.chain import ENTRY, LONGEST_LINE, evidence_of
@@ -21,6 +22,7 @@ from aims_pipelines.core.seams import Break
 
 LEDGER_MEMBER = "ledger.jsonl"
 EVIDENCE_FOLDER = "evidence/"
+_EXPORT = "an exported ledger"
 _SHOWN = 50
 _PROGRESS_LINES = 20_000
 _UNPACKING = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
@@ -28,6 +30,12 @@ _UNPACKING = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, Run
 
 class UnusableExportError(ValueError):
     """A file that is missing, unreadable, or no export at all."""
+
+    def __init__(self, where: str | Path, expected: str, found: str) -> None:
+        super().__init__(f"{where}: expected {expected}, found {found}")
+        self.where = str(where)
+        self.expected = expected
+        self.found = found
 
 
 def audit_export(
@@ -46,18 +54,14 @@ def audit_export(
     try:
         with zipfile.ZipFile(path) as archive:
             if LEDGER_MEMBER not in archive.namelist():
-                raise UnusableExportError(
-                    f"{path}: expected an exported ledger, found a ZIP file without {LEDGER_MEMBER}"
-                )
+                raise UnusableExportError(path, _EXPORT, f"a ZIP file without {LEDGER_MEMBER}")
             return _audit(archive, kept, progress)
     except OSError as error:
         raise UnusableExportError(
             f"{path}: expected an exported ledger, found: {error.strerror or error}"
         ) from error
     except zipfile.BadZipFile as error:
-        raise UnusableExportError(
-            f"{path}: expected an exported ledger, found no whole ZIP file ({error})"
-        ) from error
+        raise UnusableExportError(path, _EXPORT, f"no whole ZIP file ({error})") from error
 
 
 def _audit(archive: zipfile.ZipFile, kept: Sequence[Kept], progress: Callable[[int], object]) -> Report:
@@ -73,7 +77,7 @@ def _audit(archive: zipfile.ZipFile, kept: Sequence[Kept], progress: Callable[[i
                 progress(number)
     except _UNPACKING as error:
         inspection.add(Break("damaged file", LEDGER_MEMBER, "bytes that can be unpacked", str(error)))
-    inspection.finish(copies=lambda digest: _copies(archive, digest))
+    inspection.finish(copies=lambda hashes: _copies(archive, hashes))
     inspection.add(*_member_breaks(archive, wanted))
     inspection.add(*_evidence_breaks(archive, wanted))
     return inspection.report(evidence=len(wanted))
@@ -91,13 +95,15 @@ def _lines(archive: zipfile.ZipFile) -> Iterator[tuple[int, bytes]]:
                 whole = line.endswith(b"\n")
 
 
-def _copies(archive: zipfile.ZipFile, digest: str) -> list[int]:
-    """Find the lines that state a hash."""
-    ending = f'"seal":"{digest}"}}'.encode()
-    try:
-        return [number for number, line in _lines(archive) if line.endswith(ending)]
-    except _UNPACKING:
-        return []
+def _copies(archive: zipfile.ZipFile, hashes: Collection[str]) -> dict[str, list[int]]:
+    """Find the lines that state one of some hashes."""
+    found: dict[str, list[int]] = {}
+    with suppress(*_UNPACKING):
+        for number, line in _lines(archive):
+            stated = line[-len("sha256:") - 64 - 2 : -2].decode("ascii", errors="replace")
+            if stated in hashes:
+                found.setdefault(stated, []).append(number)
+    return found
 
 
 def _member_breaks(archive: zipfile.ZipFile, wanted: dict[str, int]) -> Iterator[Break]:
@@ -151,12 +157,13 @@ def describe_report(report: Report, *, kept: Sequence[Kept] = ()) -> str:
     now = Kept(report.checkpoint.count, report.checkpoint.head)
     if not report.intact:
         lines = [
-            f"BROKEN: {len(report.breaks) + report.more} faults found",
+            f"BROKEN, faults found: {len(report.breaks) + report.more}",
             *map(str, report.breaks[:_SHOWN]),
         ]
         untold = len(report.breaks[_SHOWN:]) + report.more
         return "\n  ".join([*lines, f"… and {untold} more"] if untold else lines)
-    files = f", {report.evidence} evidence files" if report.evidence else ""
+    plural = "" if report.evidence == 1 else "s"
+    files = f", {report.evidence} evidence file{plural}" if report.evidence else ""
     lines = [
         f"Intact: {now.entries} entries{files}",
         f"  checkpoint  {now}",
@@ -187,7 +194,7 @@ def read_kept(text: str) -> Kept:
                 f"{text}: expected COUNT:sha256:… or a file, found: {error.strerror}"
             ) from error
     if kept is None:
-        raise UnusableExportError(f"{text}: expected a file with COUNT:sha256:…, found none in it")
+        raise UnusableExportError(text, "a file with COUNT:sha256:…", "none in it")
     return kept
 
 

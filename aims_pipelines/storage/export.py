@@ -77,7 +77,7 @@ def _write(
         wanted = read_ledger(
             ledger, inspection, progress=progress, copy=lambda line: sink.write(line + b"\n")
         )
-        inspection.finish(copies=lambda _digest: ())
+        inspection.finish(copies=lambda _hashes: {})
         line, _hash = seal(CHECKPOINT, checkpoint_content(inspection.report().checkpoint, at=at))
         sink.write(line + b"\n")
     for digest, number in wanted.items():

@@ -36,7 +36,7 @@ def audit_ledger(
     """
     inspection = Inspection(kept=kept, unit="row")
     wanted = read_ledger(ledger, inspection, progress=progress)
-    inspection.finish(copies=lambda _digest: ())
+    inspection.finish(copies=lambda _hashes: {})
     if evidence is None:
         return inspection.report()
     for digest, number in wanted.items():
@@ -65,7 +65,7 @@ def record_checkpoint(
     read_ledger(ledger, inspection, progress=progress)  # most of it while others may write
     with ledger.database.write() as connection:
         read_ledger(ledger, inspection, after=inspection.report().checkpoint.count, connection=connection)
-        inspection.finish(copies=lambda _digest: ())
+        inspection.finish(copies=lambda _hashes: {})
         report = inspection.report()
         if not report.intact:
             found = "\n".join(f"  {item}" for item in report.breaks[:_SHOWN])
