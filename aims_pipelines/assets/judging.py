@@ -1,7 +1,7 @@
 """Judge one candidate table: profile, checks, evidence, and what becomes of it. Knows nothing of Dagster."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -111,7 +111,7 @@ def judge_table(
         StoreUnavailable: The evidence cannot be written, so nothing passes.
     """
     from aims_pipelines.checks.outliers import treat
-    from aims_pipelines.measure import content_digest, profile_table
+    from aims_pipelines.measure import measure
 
     record = records.dataset(facts.dataset)
     limits = records.limits_for(facts.dataset, facts.now.date())
@@ -119,12 +119,15 @@ def judge_table(
     known = _known(facts, record, limits, project=project)
     treated = treat(table, record, limits, known.reference)
     kept = treated.kept
+    measured = measure(
+        kept, groups=groups_of(record, kept.schema.names), keys=keys_of(record, kept.schema.names)
+    )
     candidate = Candidate(
         asset=facts.dataset,
         record=record,
         limits=limits,
-        digest=content_digest(kept),
-        profile=profile_table(kept, groups=groups_of(record)),
+        digest=measured.digest,
+        profile=measured.profile,
         batches=lambda: iter(kept.to_batches()),
         now=facts.now,
         code_version=facts.code_version,
@@ -181,16 +184,27 @@ def record_refusal(
     return entry.id
 
 
-def groups_of(record: "DatasetRecord") -> "list[GroupSpec]":
-    """The groupings that a dataset is profiled within: each protected attribute, and the declared intersections."""
+def groups_of(record: "DatasetRecord", columns: Sequence[str]) -> "list[GroupSpec]":
+    """The groupings to profile a table within: each protected attribute, and the declared intersections.
+
+    Args:
+        record: The dataset's record.
+        columns: Columns that the table has; groupings by others are left out, and the checks say so.
+    """
     from aims_pipelines.stats.profile import GroupSpec
 
     bands = {item.column: item.bands for item in record.protected if item.bands}
     groupings = [(item.column,) for item in record.protected] + [tuple(item) for item in record.intersections]
     return [
-        GroupSpec(columns=columns, bands={name: bands[name] for name in columns if name in bands})
-        for columns in groupings
+        GroupSpec(columns=names, bands={name: bands[name] for name in names if name in bands})
+        for names in groupings
+        if set(names) <= set(columns)
     ]
+
+
+def keys_of(record: "DatasetRecord", columns: Sequence[str]) -> list[tuple[str, ...]]:
+    """The keys whose repetitions are counted: the columns that the record declares unique and the table has."""
+    return [(name,) for name, contract in record.columns.items() if contract.unique and name in set(columns)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +240,9 @@ def _keep_refused(draft: _Draft, project: "Project") -> Judged:
         _describe(draft, project, connection=connection)
     head = draft.known.head
     current = (
-        f"version {head.number} ({head.digest[:19]}…) stays current" if head else "nothing was published before"
+        f"version {head.number} ({head.digest[:19]}…) stays current"
+        if head
+        else "nothing was published before"
     )
     message = refusal_message(
         draft.judgement,

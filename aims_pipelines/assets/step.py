@@ -1,6 +1,7 @@
 """One step of a governed asset: admit the inputs, judge the value, then publish or refuse."""
 
 import inspect
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -218,20 +219,21 @@ class GateStep:
             **returned.metadata,
             **version_metadata(
                 dataset=self.gate.dataset,
-                number=number, digest=judged.digest, evidence=judged.evidence, rows=judged.table.num_rows
+                number=number,
+                digest=judged.digest,
+                evidence=judged.evidence,
+                rows=judged.table.num_rows,
             ),
         }
-        if self.gate.publish is not None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", dg.BetaWarning)  # data_version is what binds event and evidence
+            version: dict[str, Any] = {"data_version": dg.DataVersion(judged.digest)}
+            if self.gate.publish is None:
+                return dg.Output(value, metadata=metadata, tags=returned.tags, **version)
             self.gate.publish(self.context, value)
             return dg.MaterializeResult(
-                asset_key=self.gate.key,
-                metadata=metadata,
-                tags=returned.tags,
-                data_version=dg.DataVersion(judged.digest),
+                asset_key=self.gate.key, metadata=metadata, tags=returned.tags, **version
             )
-        return dg.Output(
-            value, metadata=metadata, tags=returned.tags, data_version=dg.DataVersion(judged.digest)
-        )
 
     def _publish(self, judged: Judged) -> None:
         """Make the written version current; its publication is a ledger entry of the same transaction."""

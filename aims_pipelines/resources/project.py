@@ -172,7 +172,7 @@ class Project:
     @cached_property
     def database(self) -> "Database":
         """The database of the ledger and the version tables, created if absent."""
-        from aims_pipelines.storage import datasets  # noqa: F401 - declares the version tables
+        from aims_pipelines.storage import datasets, ledger  # noqa: F401 - they declare the tables to create
         from aims_pipelines.storage.database import open_database
 
         return open_database(self.locations.ledger)

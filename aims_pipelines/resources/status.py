@@ -58,7 +58,13 @@ def _dataset(project: "Project", record: "DatasetRecord", now: datetime) -> Row:
         partition = f"{last.partition} " if last.partition else ""
         current = f"{partition}{last.number} ({last.rows} rows, {last.published_at:%Y-%m-%d %H:%M} UTC)"
     return _row(
-        "dataset", record.id, current, entry, record, now, len(project.store.quarantine_list(record.id))
+        "dataset",
+        record.id,
+        current=current,
+        entry=entry,
+        record=record,
+        now=now,
+        quarantined=len(project.store.quarantine_list(record.id)),
     )
 
 

@@ -16,7 +16,7 @@ import dagster as dg
 from aims_pipelines._dagster_compat import AssetCheckEvaluation
 from aims_pipelines.core.errors import BadInput, LedgerBroken
 from aims_pipelines.core.verdict import Status
-from aims_pipelines.resources.aims import RESOURCE_KEY
+from aims_pipelines.resources.aims import AimsResource
 
 if TYPE_CHECKING:
     from aims_pipelines.resources.project import Project
@@ -52,10 +52,9 @@ def unadmitted_sensor(
         name=name,
         minimum_interval_seconds=minimum_interval_seconds,
         default_status=default_status,
-        required_resource_keys={RESOURCE_KEY},
         description="Reports materialisations of governed assets that no gate admitted.",
     )
-    def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    def sensor(context: dg.SensorEvaluationContext, aims: AimsResource) -> dg.SensorResult:
         seen: dict[str, int] = json.loads(context.cursor or "{}")
         graph = context.repository_def.asset_graph if context.repository_def else None
         governed = [
@@ -63,7 +62,7 @@ def unadmitted_sensor(
             for key in (graph.materializable_asset_keys if graph else ())
             if DATASET_METADATA in graph.get(key).metadata  # type: ignore[union-attr]  # keys come from it
         ]
-        project: Project = getattr(context.resources, RESOURCE_KEY).project
+        project = aims.project
         found: list[Unadmitted] = []
         for key in sorted(governed, key=lambda key: key.to_user_string()):
             records = context.instance.fetch_materializations(

@@ -1,6 +1,7 @@
 """A small project on disk: real records, ledger, store; and tables that pass or do not."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -21,7 +22,7 @@ effective_from: 2020-01-01
 dataset_limits:
   min_rows: 50
   min_group_size: 30
-  max_label_rate_gap: 0.6
+  drift_inconclusive: accept
 """
 
 DATASET = """\
@@ -30,6 +31,7 @@ id: {id}
 title: Test table {id}
 owner: data steward
 status: admitted
+review_by: {review_by}
 purpose: tests
 source:
 {source}
@@ -79,8 +81,11 @@ def folder(tmp_path: Path) -> Path:
     (records / "policy.yaml").write_text(POLICY, encoding="utf-8")
     (tmp_path / "raw.csv").write_text("anything\n1\n", encoding="utf-8")
     sources = {"raw": "  path: raw.csv", "offers": "  upstream: [raw]", "prices": "  upstream: [offers]"}
+    review_by = datetime.now(UTC).date() + timedelta(days=30)
     for name, source in sources.items():
-        (records / f"{name}.yaml").write_text(DATASET.format(id=name, source=source), encoding="utf-8")
+        (records / f"{name}.yaml").write_text(
+            DATASET.format(id=name, source=source, review_by=review_by), encoding="utf-8"
+        )
     return tmp_path
 
 

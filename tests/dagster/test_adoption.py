@@ -111,12 +111,13 @@ def offers(raw: pd.DataFrame) -> pd.DataFrame:
 
 defs = dg.Definitions(
     assets=[raw, offers],
+    jobs=[dg.define_asset_job("everything")],
     resources={{"aims": aims, "io_manager": DatasetIOManager(aims=aims)}},
     executor=dg.multiprocess_executor,
 )
 
 def job():
-    return defs.resolve_implicit_global_asset_job_def()
+    return defs.resolve_job_def("everything")
 
 if __name__ == "__main__":
     with dg.DagsterInstance.get() as instance:
@@ -133,6 +134,7 @@ def test_steps_in_processes_of_their_own_are_gated_alike(
 
     home = tmp_path / "dagster_home"
     home.mkdir()
+    (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
     script, table = tmp_path / "located.py", tmp_path / "table.parquet"
     script.write_text(MULTIPROCESS.format(folder=str(folder), table=str(table)))
     monkeypatch.setenv("DAGSTER_HOME", str(home))

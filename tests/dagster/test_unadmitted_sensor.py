@@ -11,12 +11,14 @@ from aims_pipelines.resources.project import Project
 from aims_pipelines.sensors.unadmitted import unadmitted_sensor
 
 
-def look(defs: dg.Definitions, instance: dg.DagsterInstance, cursor: str | None = None) -> Any:
+def look(
+    defs: dg.Definitions, instance: dg.DagsterInstance, resources: dict[str, Any], cursor: str | None = None
+) -> Any:
     context = dg.build_sensor_context(
         instance=instance,
         cursor=cursor,
         definitions=defs,
-        resources=None,
+        resources={"aims": resources["aims"]},
         sensor_name="aims_unadmitted_materialisations",
     )
     return defs.resolve_sensor_def("aims_unadmitted_materialisations")(context)
@@ -38,11 +40,11 @@ def test_it_reports_a_hand_made_materialisation_once_and_leaves_admitted_ones_al
 ) -> None:
     defs = definitions(good(), resources)
     assert defs.resolve_implicit_global_asset_job_def().execute_in_process(instance=instance).success
-    first = look(defs, instance)
+    first = look(defs, instance, resources)
     assert first.asset_events == []
 
     instance.report_runless_asset_event(dg.AssetMaterialization(asset_key="raw"))
-    second = look(defs, instance, first.cursor)
+    second = look(defs, instance, resources, first.cursor)
     (event,) = second.asset_events
     assert not event.passed
     assert "names no evidence" in event.description
@@ -50,7 +52,7 @@ def test_it_reports_a_hand_made_materialisation_once_and_leaves_admitted_ones_al
     assert case is not None
     assert (case.kind, case.body["case"], case.body["state"]) == ("case", "nonconformity", "open")
 
-    assert look(defs, instance, second.cursor).asset_events == []
+    assert look(defs, instance, resources, second.cursor).asset_events == []
 
 
 def test_it_is_not_fooled_by_borrowed_evidence(
@@ -58,7 +60,7 @@ def test_it_is_not_fooled_by_borrowed_evidence(
 ) -> None:
     defs = definitions(good(), resources)
     assert defs.resolve_implicit_global_asset_job_def().execute_in_process(instance=instance).success
-    cursor = look(defs, instance).cursor
+    cursor = look(defs, instance, resources).cursor
     for evidence in ("e-1", "e-999", "nonsense"):
         instance.report_runless_asset_event(
             dg.AssetMaterialization(
@@ -67,4 +69,4 @@ def test_it_is_not_fooled_by_borrowed_evidence(
                 tags={"dagster/data_version": "sha256:" + "0" * 64},
             )
         )
-    assert len(look(defs, instance, cursor).asset_events) == 3
+    assert len(look(defs, instance, resources, cursor).asset_events) == 3
