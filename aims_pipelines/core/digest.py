@@ -5,7 +5,7 @@ from __future__ import annotations  # the verifier printed for auditors runs on 
 import hashlib
 import re
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _CHUNK = 1 << 20
@@ -16,7 +16,7 @@ def sha256_digest(data: bytes) -> str:
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
-def stream_digest(stream: BinaryIO) -> str:
+def stream_digest(stream: IO[bytes]) -> str:
     """Name the rest of a stream by its SHA-256, in bounded memory."""
     digest = hashlib.sha256()
     while chunk := stream.read(_CHUNK):

@@ -57,9 +57,7 @@ def audit_export(
                 raise UnusableExportError(path, _EXPORT, f"a ZIP file without {LEDGER_MEMBER}")
             return _audit(archive, kept, progress)
     except OSError as error:
-        raise UnusableExportError(
-            f"{path}: expected an exported ledger, found: {error.strerror or error}"
-        ) from error
+        raise UnusableExportError(path, _EXPORT, str(error.strerror or error)) from error
     except zipfile.BadZipFile as error:
         raise UnusableExportError(path, _EXPORT, f"no whole ZIP file ({error})") from error
 
@@ -191,7 +189,7 @@ def read_kept(text: str) -> Kept:
             kept = parse_kept(Path(text).read_text(encoding="utf-8", errors="replace"))
         except OSError as error:
             raise UnusableExportError(
-                f"{text}: expected COUNT:sha256:… or a file, found: {error.strerror}"
+                text, "COUNT:sha256:… or a file with it", str(error.strerror)
             ) from error
     if kept is None:
         raise UnusableExportError(text, "a file with COUNT:sha256:…", "none in it")

@@ -61,7 +61,7 @@ BEGIN
   IF TG_OP <> 'INSERT' THEN
     RAISE EXCEPTION 'the ledger is append-only' USING ERRCODE = 'integrity_constraint_violation';
   END IF;
-  EXECUTE format('SELECT coalesce(max({key}), 0) + 1 FROM %I.{table}', TG_TABLE_SCHEMA) INTO next;
+  EXECUTE format('SELECT coalesce(max({key}), 0) + 1 FROM %%I.{table}', TG_TABLE_SCHEMA) INTO next;
   IF NEW.{key} <> next THEN
     RAISE EXCEPTION 'the ledger is append-only: entries are numbered without gaps'
       USING ERRCODE = 'integrity_constraint_violation';
