@@ -53,7 +53,7 @@ def luhn(digits: str) -> bool:
 
 
 def _card(digits: str) -> bool:
-    return digits[0] in "23456" and len(set(digits)) > 2 and luhn(digits)
+    return digits[0] in "23456" and len(set(digits)) > 1 and luhn(digits)
 
 
 def _iban(text: str) -> bool:

@@ -62,12 +62,18 @@ def make_record(
 def profile_for(table: pa.Table, record: DatasetRecord) -> Profile:
     bands = {item.column: item.bands for item in record.protected if item.bands}
     groupings = [(item.column,) for item in record.protected] + [tuple(item) for item in record.intersections]
+    usable = {
+        field.name
+        for field in table.schema
+        if field.name not in bands or pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
+    }
     specs = [
         GroupSpec(columns=columns, bands={name: bands[name] for name in columns if name in bands})
         for columns in groupings
-        if all(name in table.column_names for name in columns)
+        if usable.issuperset(columns)
     ]
-    return profile_table(table, groups=specs)
+    keys = {name for name, contract in record.columns.items() if contract.unique} | {record.subject}
+    return profile_table(table, groups=specs, keys=[(name,) for name in table.column_names if name in keys])
 
 
 @pytest.fixture(scope="session")

@@ -41,6 +41,16 @@ def test_where_rows_cannot_be_compared_it_is_inconclusive(build, answer, finding
     assert why in found.reason
 
 
+def test_people_who_are_in_both_are_found_though_no_row_is(build, answer, finding):
+    record = {**RECORD, "subject": "a"}
+    holdout = rows(0, 150).set_column(1, "b", pa.array(["y"] * 150))
+    clean = build(rows(150, 300), record=record, others={"holdout": holdout})
+    assert answer("leakage", clean).status is Status.PASS
+    verdict = answer("leakage", build(rows(100, 300), record=record, others={"holdout": holdout}))
+    assert finding(verdict, "holdout").status is Status.PASS
+    assert (finding(verdict, "holdout a").status, finding(verdict, "holdout a").observed) == (Status.FAIL, 50)
+
+
 def test_an_empty_candidate_is_inconclusive(build, answer):
     candidate = build(rows(0, 0), record=RECORD, others={"holdout": rows(0, 5)})
     assert answer("leakage", candidate).status is Status.INCONCLUSIVE
