@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from aims_pipelines.checks.candidate import Answer, Inapplicable
 from aims_pipelines.checks.model_candidate import ModelCandidate, Outcomes
-from aims_pipelines.checks.model_groups import levels, too_small
+from aims_pipelines.checks.model_groups import levels, too_small, unseen
 from aims_pipelines.core.verdict import Finding, Status
 from aims_pipelines.stats.estimates import Estimate, normal
 from aims_pipelines.stats.fairness import rate_gap
@@ -22,7 +22,7 @@ _RATES = (
 
 def judge(candidate: ModelCandidate) -> Answer:
     """Judge the gaps between the groups of each protected attribute, with simultaneous intervals."""
-    if not candidate.groups:
+    if not candidate.record.protected:
         return Inapplicable(reason="the record of the holdout declares no protected attributes")
     outcomes = candidate.on_holdout
     if outcomes.classes > 2:
@@ -40,7 +40,7 @@ def judge(candidate: ModelCandidate) -> Answer:
                 n=outcomes.rows,
             ),
         )
-    findings: list[Finding] = []
+    findings = unseen(candidate)
     for attribute in candidate.groups:
         findings += _rates(candidate, attribute) if outcomes.binary else [*_errors(candidate, attribute)]
     return tuple(findings)

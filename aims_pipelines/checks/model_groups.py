@@ -19,6 +19,23 @@ def levels(candidate: ModelCandidate, attribute: str) -> Iterator[tuple[str, NDA
             yield str(level), values == level
 
 
+def unseen(candidate: ModelCandidate) -> list[Finding]:
+    """Findings for declared attributes and intersections that the holdout has no columns for."""
+    record = candidate.record
+    declared = [*((item.column,) for item in record.protected), *record.intersections]
+    return [
+        Finding(
+            target=" & ".join(columns),
+            measure="groups",
+            status=Status.INCONCLUSIVE,
+            reason="the holdout has no such column, so its groups cannot be compared",
+            remedy="Keep protected columns in the holdout; the model need not use them.",
+        )
+        for columns in declared
+        if " & ".join(columns) not in candidate.groups
+    ]
+
+
 def too_small(target: str, rows: int, least: int, *, noun: str = "row") -> Finding:
     """What is said of a group that cannot be compared.
 

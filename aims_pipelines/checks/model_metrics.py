@@ -82,12 +82,13 @@ def group_measure(metric: str) -> str:
     return {"r2": "unexplained share", "mae": "mae relative to all rows"}.get(metric, metric)
 
 
-def baseline(candidate: ModelCandidate) -> tuple[float, Estimate]:
+def baseline(candidate: ModelCandidate, metric: str = "") -> tuple[float, Estimate]:
     """What a trivial rule reaches on the holdout, and by how much the model beats it.
 
-    The rule knows the training labels only: the most frequent class, the median, or chance.
+    The rule knows the training labels only: the most frequent class, the median, or chance. The measure is the
+    one that policy names if none is given.
     """
-    metric, judged, trained = candidate.limits.metric, candidate.on_holdout, candidate.on_training
+    metric, judged, trained = metric or candidate.limits.metric, candidate.on_holdout, candidate.on_training
     value = estimate(metric, judged)
     known = trained.truth[~np.isnan(trained.truth)]
     if not value.known or len(known) == 0:

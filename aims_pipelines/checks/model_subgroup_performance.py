@@ -2,7 +2,7 @@
 
 from aims_pipelines.checks.candidate import Answer, Inapplicable
 from aims_pipelines.checks.model_candidate import ModelCandidate
-from aims_pipelines.checks.model_groups import levels, too_small
+from aims_pipelines.checks.model_groups import levels, too_small, unseen
 from aims_pipelines.checks.model_metrics import group_measure, problem, within_group
 from aims_pipelines.core.verdict import Finding, Status
 from aims_pipelines.stats.estimates import Estimate
@@ -11,7 +11,7 @@ from aims_pipelines.stats.gaps import largest_gap
 
 def judge(candidate: ModelCandidate) -> Answer:
     """Judge the largest gap of the measure between groups of each protected attribute."""
-    if not candidate.groups:
+    if not candidate.record.protected:
         return Inapplicable(reason="the record of the holdout declares no protected attributes")
     limits = candidate.limits
     reason, remedy = problem(limits.metric, candidate.on_holdout)
@@ -26,7 +26,7 @@ def judge(candidate: ModelCandidate) -> Answer:
                 remedy=remedy,
             ),
         )
-    findings: list[Finding] = []
+    findings = unseen(candidate)
     for attribute in candidate.groups:
         findings += _attribute(candidate, attribute)
     return tuple(findings)

@@ -36,12 +36,14 @@ class Measured:
         groups: Figures of each group.
         plots: What the plots show.
         confidence: Coverage of the intervals.
+        group_measure: Name of the measure that ``groups`` hold as ``metric``.
     """
 
     figures: tuple[Figure, ...]
     groups: tuple[GroupFigures, ...]
     plots: Plots
     confidence: float
+    group_measure: str
 
 
 def data_use(
@@ -100,6 +102,7 @@ def collect(
         checks=tuple(_checks(judgement, questions)),
         accepted=tuple(_accepted(system.accepted, judgement)),
         confidence=measured.confidence,
+        group_measure=measured.group_measure,
     )
 
 

@@ -274,6 +274,7 @@ class ModelCard:
         checks: What each check answered.
         accepted: Shortfalls that a person accepted.
         confidence: Coverage of the intervals, a fraction.
+        group_measure: Name of the measure that ``groups`` hold as ``metric``.
         format: Version of this format.
     """
 
@@ -286,6 +287,7 @@ class ModelCard:
     checks: tuple[CheckAnswer, ...]
     accepted: tuple[AcceptedShortfall, ...]
     confidence: float
+    group_measure: str
     format: str = FORMAT
 
     def to_json(self) -> bytes:

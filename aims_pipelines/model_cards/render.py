@@ -124,12 +124,12 @@ def _plots(card: ModelCard) -> list[tuple[str, str]]:
 
 def _group_plot(card: ModelCard, attribute: str) -> str:
     rows = [group for group in card.groups if group.attribute == attribute]
-    name = wording.measure_name(card.figures[0].name) if card.figures else ""
+    name = wording.measure_name(card.group_measure)
     return plots.groups(rows, metric=name, positive=card.identity.positive)
 
 
 def _group_table(rows: list[GroupFigures], card: ModelCard) -> str:
-    columns = [("metric", wording.measure_name(card.figures[0].name) if card.figures else "metric")]
+    columns = [("metric", wording.measure_name(card.group_measure))]
     if any(row.selection_rate for row in rows):
         columns += [
             ("selection_rate", f"predicted {card.identity.positive}"),

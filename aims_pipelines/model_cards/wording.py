@@ -156,7 +156,7 @@ def _attribute(card: ModelCard, attribute: str, groups: Sequence[GroupFigures]) 
         _range(groups, "selection_rate", f"of 100 people it predicts {positive} for", percent),
         _range(groups, "true_positive_rate", f"of 100 who really are {positive} it finds", percent),
         _range(groups, "false_positive_rate", "of 100 others it wrongly flags", percent),
-        _range(groups, "metric", f"{_metric_word(card)} is", number) if card.figures else "",
+        _range(groups, "metric", f"{_metric_word(card)} is", number),
     ]
     if any(ranges):
         yield f"By {attribute}: {'; '.join(part for part in ranges if part)}."
@@ -175,12 +175,8 @@ def _range(groups: Sequence[GroupFigures], name: str, said: str, shown: Callable
 
 
 def _metric_word(card: ModelCard) -> str:
-    name = card.figures[0].name
-    return (
-        "the average error"
-        if name == "mae"
-        else "the " + measure_name(name)[0].lower() + measure_name(name)[1:]
-    )
+    name = measure_name(card.group_measure)
+    return f"the {name[0].lower()}{name[1:]}"
 
 
 def _subject(check: str, target: str) -> str:

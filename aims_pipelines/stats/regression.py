@@ -59,6 +59,20 @@ def absolute_gain(truth: Floats, predicted: Floats, trivial: float) -> Estimate:
     return normal(float(paired.mean()), math.sqrt(float(paired.var(ddof=1)) / len(paired)), len(paired))
 
 
+def outcome_bins(truth: Floats, predicted: Floats, *, bins: int = 10) -> tuple[tuple[float, Estimate], ...]:
+    """Cut rows into bins of about equal size by prediction: the mean prediction, and the mean outcome, of each."""
+    order = np.argsort(predicted, kind="stable")
+    parts = [part for part in np.array_split(order, bins) if len(part) > 1]
+    return tuple((float(predicted[part].mean()), mean(truth[part])) for part in parts)
+
+
+def mean(values: Floats) -> Estimate:
+    """The mean of some rows."""
+    if len(values) < 2:
+        return unknown(len(values))
+    return normal(float(values.mean()), math.sqrt(float(values.var(ddof=1)) / len(values)), len(values))
+
+
 def scaled(estimate: Estimate, unit: float) -> Estimate:
     """The same figure in another unit, which is taken as known."""
     if not (estimate.known and unit > 0.0):

@@ -210,4 +210,5 @@ def card():
             ),
         ),
         confidence=0.95,
+        group_measure="roc_auc",
     )

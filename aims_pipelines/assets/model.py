@@ -1,0 +1,147 @@
+"""Governed models: a user's training function with the gate between it and the model registry.
+
+The step admits training and holdout, runs the user's function, judges the fitted estimator on the holdout, records
+the answers, and only then registers a version with its card. A refused model leaves its verdicts and nothing else.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import dagster as dg
+
+from aims_pipelines import _dagster_compat as compat
+from aims_pipelines.assets.model_step import ModelGate, ModelStep
+from aims_pipelines.checks.model_catalogue import MODEL_CHECKS
+from aims_pipelines.core.digest import sha256_digest
+from aims_pipelines.core.errors import AimsError, BadInput, Fault
+from aims_pipelines.resources.aims import RESOURCE_KEY
+
+SYSTEM_METADATA = "aims/system"
+_HOLDOUT_PARAMETER = "aims_holdout"
+
+
+def governed_model(
+    *, system: str, training: str = "training", holdout: str = "holdout", **asset_options: Any
+) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """Declare a model asset that registers a version only with passing verdicts of all model checks.
+
+    The decorated function gets the training table in the parameter that is named like the last part of its asset
+    key, or ``training``; it returns a fitted estimator that follows scikit-learn's conventions. It gets the whole
+    table: label, protected attributes and excluded columns are there, and which columns the estimator was fitted on
+    is checked afterwards. Config, resources and further inputs work as in ``@dagster.asset``; the asset needs the
+    resource ``aims`` (``AimsResource``).
+
+    Args:
+        system: Id of the system record.
+        training: Key of the asset that the model is fitted on, parts joined by ``/``.
+        holdout: Key of the asset that it is judged on; the function does not get it.
+        asset_options: Arguments of ``@dagster.asset``.
+
+    Returns:
+        A decorator. The asset's materialisation carries the version in its metadata; load the model with
+        ``aims_pipelines.resources.model_loading.load_verified``.
+
+    Raises:
+        BadInput: The function has no parameter for the training table.
+    """
+
+    def decorate(function: Callable[..., Any]) -> dg.AssetsDefinition:
+        parameters = inspect.signature(function).parameters
+        parameter = next((name for name in (_last(training), "training") if name in parameters), None)
+        if parameter is None:
+            raise BadInput(
+                Fault(
+                    where=f"model function {function.__name__!r}",
+                    expected=f"a parameter named {_last(training)!r} for the training table",
+                    found=", ".join(parameters) or "no parameter",
+                )
+            )
+        gate = ModelGate(
+            system=system,
+            training=training,
+            holdout=holdout,
+            parameter=parameter,
+            code_version=asset_options.get("code_version") or _source_digest(function),
+        )
+        name = asset_options.get("name") or function.__name__
+        key = dg.AssetKey([*(asset_options.get("key_prefix") or ()), name])
+        if asset_options.get("key") is not None:
+            key = dg.AssetKey.from_coercible(asset_options["key"])
+        options: dict[str, Any] = {
+            **asset_options,
+            "ins": {
+                **(asset_options.get("ins") or {}),
+                parameter: dg.AssetIn(key=dg.AssetKey.from_user_string(training)),
+                _HOLDOUT_PARAMETER: dg.AssetIn(key=dg.AssetKey.from_user_string(holdout)),
+            },
+            "metadata": {**(asset_options.get("metadata") or {}), SYSTEM_METADATA: system},
+            "required_resource_keys": {*(asset_options.get("required_resource_keys") or ()), RESOURCE_KEY},
+            "check_specs": [
+                *(asset_options.get("check_specs") or ()),
+                *(
+                    dg.AssetCheckSpec(check.name, asset=key, description=check.description, blocking=True)
+                    for check in MODEL_CHECKS
+                ),
+            ],
+        }
+        assets: dg.AssetsDefinition = dg.asset(**options)(_gated(function, gate))
+        return assets
+
+    return decorate
+
+
+def _gated(function: Callable[..., Any], gate: ModelGate) -> Callable[..., Any]:
+    """A generator function with the user's parameters, the context first and the holdout last."""
+    signature = inspect.signature(function)
+    parameters = list(signature.parameters.values())
+    with_context = compat.takes_context(function)
+    if not with_context:
+        parameters.insert(0, inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD))
+    kind = signature.parameters[gate.parameter].annotation
+    parameters.append(
+        inspect.Parameter(_HOLDOUT_PARAMETER, inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=kind)
+    )
+
+    def run(context: dg.AssetExecutionContext, **arguments: Any) -> Iterator[Any]:
+        step = ModelStep(gate, context)
+        holdout = arguments.pop(_HOLDOUT_PARAMETER)
+
+        def fit() -> Any:
+            return function(context, **arguments) if with_context else function(**arguments)
+
+        try:
+            inputs = step.admit(arguments[gate.parameter], holdout)
+            judged, version = step.run(inputs, fit)
+        except AimsError as error:
+            yield from step.give_up(error)
+            return
+        yield from step.finish(judged, version)
+
+    wrapper: Any = run
+    wrapper.__name__, wrapper.__doc__, wrapper.__module__ = (
+        function.__name__,
+        function.__doc__,
+        function.__module__,
+    )
+    wrapper.__signature__ = signature.replace(
+        parameters=parameters, return_annotation=inspect.Signature.empty
+    )
+    wrapper.__annotations__ = {
+        parameter.name: parameter.annotation
+        for parameter in parameters
+        if parameter.annotation is not inspect.Parameter.empty
+    }
+    return wrapper  # type: ignore[no-any-return]  # the function above
+
+
+def _last(key: str) -> str:
+    return key.rpartition("/")[2]
+
+
+def _source_digest(function: Callable[..., Any]) -> str:
+    """Digest of a function's source text, which stands for its code version; empty if the text is not to be had."""
+    try:
+        return sha256_digest(inspect.getsource(function).encode())
+    except (OSError, TypeError):
+        return ""
