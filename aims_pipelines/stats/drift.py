@@ -44,9 +44,9 @@ def compare(
         reference: Profile of the reference window.
         current: Profile of the current window.
         effect: Tolerated shift: the share of rows that may have moved without anybody refusing the window, as
-            total variation distance, in (0, 1). A pass must have been able to show it; inside groups two
-            and a half times as much. A shift of less than about a fifth of it never fails, however many
-            the rows.
+            total variation distance, in (0, 1). A pass must have been able to show it; inside groups,
+            three times as much. A shift of less than about a fifth of it never fails, however many the
+            rows.
         alpha: Chance of a false failure over all columns and groups together, in (0, 1).
         power: Chance with which a passing window would have shown the tolerated shift, in (0.5, 1).
         labels: Columns to predict; their shifts inside groups are a family of tests of their own.

@@ -3,14 +3,14 @@
 A shift is *shown* where its p-value reaches the level, and a window is *large enough* where a shift of the
 tolerated size would have been shown with the stated power. Both have one form: with ``v = 1/n + 1/m``, a
 shift is shown beyond ``a * sqrt(v + w**2)`` and found with the stated power beyond ``a * sqrt(v + w**2) +
-b * sqrt(v)``.
+b * sqrt(v)``; for a gap of distribution functions ``w`` is 0 and the harmless gap is added.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from aims_pipelines.stats.shifts import FIRST, SD_PER_TOTAL_VARIATION, Shift, Shifts
+from aims_pipelines.stats.shifts import FIRST, HARMLESS_GAP, SD_PER_TOTAL_VARIATION, Shift, Shifts
 from aims_pipelines.stats.tails import Floats, normal_score
 
 
@@ -52,22 +52,24 @@ def resolution(
     with np.errstate(divide="ignore"):
         needed = np.where(shifts.present > 0.0, tolerated / shifts.present, np.inf)
     some = np.minimum(needed, 0.999)
-    of_ordered, of_share = wobble * SD_PER_TOTAL_VARIATION, 2.0 * wobble
+    of_ordered, of_share, harmless = wobble * SD_PER_TOTAL_VARIATION, 2.0 * wobble, wobble * HARMLESS_GAP
     limit = np.where(
         shifts.kind == Shift.LOCATION,
         _single(shifts, shown_level) * np.sqrt(variance + of_ordered**2),
         np.where(
             shifts.kind == Shift.SHAPE,
-            _gap(shown_level) * np.sqrt(variance + of_share**2),
+            _gap(shown_level) * np.sqrt(variance) + harmless,
             _single(shifts, shown_level) * shifts.spread * np.sqrt(variance + of_share**2),
         ),
     )
     nearest = (1.0 - np.sqrt(np.maximum(0.0, 1.0 - 4.0 * np.square(shifts.spread)))) / 2.0
     nearest = np.minimum(0.5, nearest + some / 2.0)
-    spread = np.where(shifts.ordered, 0.5, np.sqrt(nearest * (1.0 - nearest)))
+    spread = np.sqrt(nearest * (1.0 - nearest))
     single = _single(shifts, level)
-    largest = _largest_variance(
-        np.where(shifts.ordered, _gap(level), single * spread), found * spread, of_share, some
+    largest = np.where(
+        shifts.ordered,
+        _largest_variance(_gap(level), found / 2.0, 0.0, some - harmless),
+        _largest_variance(single * spread, found * spread, of_share, some),
     )
     if shifts.coarse.any():
         means = _largest_variance(single, found, of_ordered, 2.0 * normal_score((1.0 - some) / 2.0))
@@ -122,4 +124,4 @@ def _largest_variance(a: Floats, b: Floats, wobble: float, shift: Floats) -> Flo
     root = np.sqrt(np.maximum(0.0, np.square(shift * b) + (np.square(a) - np.square(b)) * room))
     with np.errstate(divide="ignore", invalid="ignore"):
         s = room / (shift * b + root)
-    return np.where(room > 0.0, np.square(s), 0.0)
+    return np.where((room > 0.0) & (shift > 0.0), np.square(s), 0.0)

@@ -1,17 +1,17 @@
 """What changed in one column between two windows, in the whole table and inside each group, with p-values.
 
 Vectorised over *units*: unit 0 is the whole table, the others are groups. Two questions are asked of each
-column, and nine tenths of its share of the level go to the first:
+column, and nineteen twentieths of its share of the level go to the first:
 
-- ordered values (numbers, times): has the location shifted (mean of normal scores, in standard
-deviations, robust
-  to outliers and the same under any monotone transformation)? And has the shape changed anywhere (largest
-  difference of the distribution functions, a fraction of rows)?
+- ordered values (numbers, times): has the location shifted (mean of the values, clipped at the outermost
+  thousandths of both windows together, in standard deviations of the same)? And has the shape changed
+  anywhere (largest difference of the distribution functions, a fraction of rows)?
 - categories: has any one category's share moved? And have the shares moved together (chi-square)?
 
 Every test is one of *two noisy samples*, and of the null hypothesis that the true shift is no more than
 ordinary wobble between windows: a random shift with mean 0 and a stated standard deviation, added to
-sampling noise.
+sampling noise. For the shape, where a small move of an edge or of a frequent value makes a large gap, the
+null hypothesis is a gap of up to seven times that standard deviation.
 """
 
 from collections.abc import Sequence
@@ -26,13 +26,17 @@ from aims_pipelines.stats.profile import ColumnProfile, Kind
 from aims_pipelines.stats.tails import Floats, chi_square, kolmogorov, normal, normal_score, share, skewed
 
 #: Share of a column's level that its first question gets.
-FIRST = 0.9
+FIRST = 0.95
 #: Standard deviations of a normal variable by which it shifts for each unit of total variation, near zero.
 SD_PER_TOTAL_VARIATION = float(np.sqrt(2.0 * np.pi))
 #: Fewest rows of both windows together for which a category is judged by itself.
 _FEWEST = 20.0
 #: Fewest rows expected in the smaller window for a category's part in chi-square.
 _FEWEST_EXPECTED = 5.0
+#: Part of the values at either end that is clipped before means are taken.
+_CLIPPED = 0.001
+#: Largest gap of the distribution functions that is harmless, in wobbles.
+HARMLESS_GAP = 7.0
 #: Beyond so many standard deviations from zero the bins are too wide to judge a location by.
 _FAR_FROM_ZERO = 16.0
 
@@ -101,7 +105,9 @@ def column_shifts(
     if points.size <= 2:
         return share_shifts(counts[0::2], counts[1::2], wobble=wobble, present=present), None
     means = _far_from_zero(reference, current)
-    return _ordered_shifts(counts[0::2], counts[1::2], wobble=wobble, present=present, means=means), None
+    return _ordered_shifts(
+        points, counts[0::2], counts[1::2], wobble=wobble, present=present, means=means
+    ), None
 
 
 def missing_shifts(
@@ -169,6 +175,7 @@ def share_shifts(before: Floats, after: Floats, *, wobble: float, present: Float
 
 
 def _ordered_shifts(
+    points: Floats,
     before: Floats,
     after: Floats,
     *,
@@ -183,7 +190,7 @@ def _ordered_shifts(
         return _unmoved(n, m, present, ordered=True)
     damped = variance + (wobble * SD_PER_TOTAL_VARIATION) ** 2
     if means is None:
-        location, skewness = _score_shift(before, after, n, m)
+        location, skewness = _clipped_shift(points, before, after, n, m)
     else:
         location, skewness = _mean_shift(*means), np.zeros(n.size)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -191,7 +198,7 @@ def _ordered_shifts(
         gaps = np.cumsum(after, axis=1) / m[:, None] - np.cumsum(before, axis=1) / n[:, None]
     p_location = np.minimum(1.0, 2.0 * skewed(np.abs(z), np.sign(z) * skewness))
     shape = np.abs(np.nan_to_num(gaps)).max(axis=1)
-    p_shape = kolmogorov(shape, variance + (2.0 * wobble) ** 2)
+    p_shape = kolmogorov(np.maximum(0.0, shape - HARMLESS_GAP * wobble), variance)
     first, second = p_location / FIRST, p_shape / (1.0 - FIRST)
     use_shape = second < first
     return Shifts(
@@ -210,12 +217,21 @@ def _ordered_shifts(
     )
 
 
-def _score_shift(before: Floats, after: Floats, n: Floats, m: Floats) -> tuple[Floats, Floats]:
-    """Shift of the mean normal score in pooled standard deviations, and its null distribution's skewness."""
+def _clipped_shift(
+    points: Floats, before: Floats, after: Floats, n: Floats, m: Floats
+) -> tuple[Floats, Floats]:
+    """Shift of the mean of clipped values in pooled deviations, and its null distribution's skewness."""
     whole = before[0] + after[0]
-    total = whole.sum()
-    ranks = (np.cumsum(whole) - whole / 2.0) / max(total, 1.0)
-    scores = -normal_score(np.clip(ranks, 1e-12, 1.0 - 1e-12))
+    ranks = (np.cumsum(whole) - whole / 2.0) / max(whole.sum(), 1.0)
+    inner = points[(ranks >= _CLIPPED) & (ranks <= 1.0 - _CLIPPED) & np.isfinite(points)]
+    if not inner.size:
+        inner = points[np.isfinite(points)]
+    if not inner.size:
+        return np.zeros(n.size), np.zeros(n.size)
+    # Centred and scaled by hand, so that neither huge nor denormal values spoil the sums.
+    low, high = inner[0], inner[-1]
+    middle, half = low / 2.0 + high / 2.0, max(high / 2.0 - low / 2.0, 1e-300)
+    scores = (np.clip(points, low, high) - middle) / half
     powers = np.stack([scores, scores**2, scores**3], axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         was, now = before @ powers / n[:, None], after @ powers / m[:, None]
@@ -289,7 +305,8 @@ def _with_rest(counts: Floats, kept: NDArray[np.intp], total: Floats) -> Floats:
 
 def _largest_spread(shares: Floats) -> Floats:
     nearest = 0.5 - np.abs(shares - 0.5).min(axis=1)
-    return np.sqrt(nearest * (1.0 - nearest)).astype(np.float64)
+    spread: Floats = np.sqrt(nearest * (1.0 - nearest))
+    return spread
 
 
 def _unmoved(before: Floats, after: Floats, present: Floats, *, ordered: bool) -> Shifts:
@@ -313,8 +330,9 @@ def _unmoved(before: Floats, after: Floats, present: Floats, *, ordered: bool) -
 def _damping(variance: Floats, wobble: float) -> Floats:
     """Share of a standardised shift's standard deviation that is sampling, the rest being wobble."""
     with np.errstate(invalid="ignore"):
-        share_sampled = np.sqrt(variance / (variance + (2.0 * wobble) ** 2))
-    return np.where(np.isfinite(variance), share_sampled, 1.0)
+        sampled: Floats = np.sqrt(variance / (variance + (2.0 * wobble) ** 2))
+        sampled[~np.isfinite(variance)] = 1.0
+    return sampled
 
 
 def _variance(n: Floats, m: Floats) -> Floats:
