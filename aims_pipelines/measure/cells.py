@@ -17,13 +17,13 @@ class Cells:
 
     Args:
         count: Cells known so far; cell numbers are below it.
-        codes: Cell of each row, shape (n,); ``None`` if all rows are in cell 0.
+        codes: Cell of each row, uint8, shape (n,); ``None`` if all rows are in cell 0.
         order: Rows sorted by cell; ``None`` if all rows are in cell 0.
         segments: Cell, start and stop in ``order``.
     """
 
     count: int
-    codes: Counts | None = None
+    codes: NDArray[np.uint8] | None = None
     order: Counts | None = None
     segments: tuple[tuple[int, int, int], ...] = ()
 
@@ -31,18 +31,19 @@ class Cells:
 ONE_CELL = Cells(count=1)
 
 
-def arranged(codes: Counts, count: int) -> Cells:
-    """Sort the rows of a window by cell."""
+def arranged(codes: NDArray[np.uint8], count: int) -> tuple[Cells, Counts]:
+    """Sort the rows of a window by cell; also say how many there are in each."""
     sizes = np.bincount(codes, minlength=count)
     present = np.flatnonzero(sizes)
-    if len(present) <= _SCANNED_CELLS:
-        order = np.concatenate([np.flatnonzero(codes == cell) for cell in present]) if len(present) else codes
-    else:
-        order = np.argsort(codes.astype(np.uint16), kind="stable")
     stops = np.cumsum(sizes[present]).tolist()
-    starts = [0, *stops[:-1]]
-    segments = tuple(zip(present.tolist(), starts, stops, strict=True))
-    return Cells(count=count, codes=codes, order=order, segments=segments)
+    if len(present) <= _SCANNED_CELLS:
+        order = np.empty(len(codes), np.int64)
+        for cell, stop in zip(present, stops, strict=True):
+            order[stop - sizes[cell] : stop] = np.flatnonzero(codes == cell)
+    else:
+        order = np.argsort(codes, kind="stable")
+    segments = tuple(zip(present.tolist(), [0, *stops[:-1]], stops, strict=True))
+    return Cells(count=count, codes=codes, order=order, segments=segments), sizes
 
 
 class CountTable:

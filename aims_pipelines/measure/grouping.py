@@ -15,6 +15,7 @@ from aims_pipelines.stats.profile import LEVEL_CAP, MISSING, OTHER, GroupSpec, K
 
 Counts = NDArray[np.int64]
 Fold = tuple[int, int]
+_FEW_LABELS = 1 << 12
 
 
 def group_faults(groups: Sequence[GroupSpec], kinds: Mapping[str, Kind]) -> list[Fault]:
@@ -82,50 +83,61 @@ class Grouping:
         codes, labels = self._level_codes(columns[0], self.spec.columns[0])
         for name, column in zip(self.spec.columns[1:], columns[1:], strict=True):
             more, names = self._level_codes(column, name)
-            joint = codes * len(names)
+            joint = codes.astype(np.int64) * len(names)
             joint += more
             used, codes = _compact(joint, len(labels) * len(names))
             labels = [f"{labels[one // len(names)]} & {names[one % len(names)]}" for one in used.tolist()]
-        used, codes = _compact(codes, len(labels))
-        cells, folds = self._seat([labels[code] for code in used.tolist()])
-        codes = cells.take(codes)
+        used = np.flatnonzero(np.bincount(codes, minlength=len(labels)))
+        seats, folds = self._seat([labels[code] for code in used.tolist()])
+        table = np.zeros(len(labels), np.uint8)  # there are never more than LEVEL_CAP + 2 cells
+        table[used] = seats
         count = max(self._cells.values(), default=-1) + 1
+        cells, sizes = arranged(table.take(codes), count)
         self.rows = _padded(self.rows, count)
         for source, target in folds:
             self.rows[target] += self.rows[source]
             self.rows[source] = 0
-        self.rows += np.bincount(codes, minlength=count)
-        return arranged(codes, count), folds
+        self.rows += sizes
+        return cells, folds
 
-    def _level_codes(self, column: pa.Array, name: str) -> tuple[Counts, list[str]]:
-        """Level number of each row, and the levels' names; the last one is the missing one."""
+    def _level_codes(self, column: pa.Array, name: str) -> tuple[NDArray[np.integer], list[str]]:
+        """Level number of each row, and the levels' names, the missing one last; both may be of rows elsewhere."""
         lowered = lower(column)
-        if isinstance(lowered, Numbers):
-            edges = self.spec.bands.get(name)
-            missing = np.isnan(lowered.values)
-            if lowered.valid is not None:
-                missing |= ~lowered.valid
-            if edges is not None:
-                labels = band_labels(edges)
-                codes = np.searchsorted(np.asarray(edges, np.float64), lowered.values, side="right")
-            else:
-                encoded = plain(column).fill_null(0).dictionary_encode()
-                labels = labels_of(encoded.dictionary)
-                codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-            codes = codes.astype(np.int64)
+        valid = lowered.valid
+        if isinstance(lowered, Codes):
+            used, codes = self._used(lowered)
+            labels = lowered.texts(used)
+        elif isinstance(lowered, Numbers):
+            codes, labels, valid = self._number_codes(column, lowered, name)
         else:
-            table = lowered if isinstance(lowered, Codes) else lowered.encoded()
-            missing = np.zeros(len(column), np.bool_) if lowered.valid is None else ~lowered.valid
-            codes = np.zeros(len(column), np.int64)
-            if isinstance(lowered, Codes):
-                codes[:] = table.codes
-            else:
-                codes[~missing] = table.codes
-            used, codes = _compact(np.where(missing, len(table.labels), codes), len(table.labels) + 1)
-            labels = table.texts(used[used < len(table.labels)])
-        if missing.any():
-            codes[missing] = len(labels)
+            encoded = lowered.encoded()
+            labels = encoded.texts(np.arange(len(encoded.labels)))
+            codes = encoded.codes
+            if valid is not None:
+                codes = np.zeros(len(column), np.int64)
+                codes[valid] = encoded.codes
+        if valid is not None:
+            codes = np.where(valid, codes, len(labels))
         return codes, [*labels, MISSING]
+
+    def _used(self, column: Codes) -> tuple[Counts, NDArray[np.integer]]:
+        if len(column.labels) <= _FEW_LABELS:
+            return np.arange(len(column.labels)), column.codes
+        codes = column.codes if column.valid is None else np.where(column.valid, column.codes, 0)
+        return _compact(codes, len(column.labels))
+
+    def _number_codes(
+        self, column: pa.Array, lowered: Numbers, name: str
+    ) -> tuple[NDArray[np.integer], list[str], NDArray[np.bool_] | None]:
+        there = ~np.isnan(lowered.values)
+        valid = there if lowered.valid is None else there & lowered.valid
+        edges = self.spec.bands.get(name)
+        if edges is not None:
+            codes = np.searchsorted(np.asarray(edges, np.float64), lowered.values, side="right")
+            return codes, band_labels(edges), valid
+        encoded = plain(column).fill_null(0).dictionary_encode()
+        codes = encoded.indices.to_numpy(zero_copy_only=False)
+        return codes, labels_of(encoded.dictionary), valid
 
     def _seat(self, labels: list[str]) -> tuple[Counts, list[Fold]]:
         """Cells for levels, most of which are known."""

@@ -199,6 +199,7 @@ class Pass:
                 if window.rows:
                     self._take(window, pool, workers)
                     self._seen += window.rows
+                    pa.default_memory_pool().release_unused()
 
     def _take(self, window: Window, pool: ThreadPoolExecutor, workers: int) -> None:
         read: dict[int, pa.Array] = {}

@@ -24,6 +24,7 @@ Counts = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 #: Rows looked at first, before a whole window of texts is encoded for nothing.
 _GLANCE = 1 << 15
+_BLOCK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,46 +77,31 @@ class LabelTally:
         if valid is None:
             return
         for table, cells in zip(self._nulls, groupings, strict=True):
-            codes = np.zeros(len(valid), np.int64) if cells.codes is None else cells.codes
+            codes = np.zeros(len(valid), np.uint8) if cells.codes is None else cells.codes
             for cell, count in enumerate(np.bincount(codes[~valid], minlength=cells.count).tolist()):
                 table.add_at(cell, 0, count)
 
     def _add_codes(self, column: Codes, groupings: Sequence[Cells]) -> None:
         self._add_nulls(column.valid, groupings)
-        codes = column.codes if column.valid is None else column.codes[column.valid]
-        sizes = np.bincount(codes, minlength=len(column.labels))
-        used = np.flatnonzero(sizes)
-        if self._named is not None and len(used) <= CATEGORY_CAP * 2:
-            slots = _slots(self._named, column.texts(used))
+        codes, labels = column.codes, np.arange(len(column.labels))
+        if column.valid is not None:
+            codes = codes[column.valid]
+        if len(labels) > CATEGORY_CAP * 2:  # perhaps a dictionary of which little is used
+            labels, codes = _compacted(codes, len(labels))
+        if self._named is not None and len(labels) <= CATEGORY_CAP * 2:
+            tables = [
+                _tabulated(codes, len(labels), _cells_of(cells, column.valid), cells.count)
+                for cells in groupings
+            ]
+            used = np.flatnonzero(tables[0].any(axis=0))
+            slots = _slots(self._named, column.texts(labels[used]))
             if slots is not None:
-                self._count_named(column, codes, used, slots, groupings)
+                for counts, table in zip(self._counts, tables, strict=True):
+                    counts.add_matrix(table[:, used], slots)
                 return
         if self._named is not None:
             self._leave_names(self._named)
-        self._add_hashes(column.hashes().take(codes), column.valid, groupings)
-
-    def _count_named(
-        self,
-        column: Codes,
-        codes: NDArray[np.integer],
-        used: Counts,
-        slots: Counts,
-        groupings: Sequence[Cells],
-    ) -> None:
-        width = len(column.labels)
-        if width > CATEGORY_CAP * 2:  # a dictionary of which little is used
-            compact = np.zeros(width, np.int64)
-            compact[used] = np.arange(len(used))
-            codes, width, used = compact.take(codes), len(used), np.arange(len(used))
-        for table, cells in zip(self._counts, groupings, strict=True):
-            if cells.codes is None:
-                matrix = np.bincount(codes, minlength=width)[None, :]
-            else:
-                cell = cells.codes if column.valid is None else cells.codes[column.valid]
-                joint = cell * width
-                joint += codes
-                matrix = np.bincount(joint, minlength=cells.count * width).reshape(cells.count, width)
-            table.add_matrix(matrix[:, used], slots)
+        self._add_hashes(column.hashes()[labels].take(codes), column.valid, groupings)
 
     def _leave_names(self, named: dict[str, int]) -> None:
         """Change over from names to hashes."""
@@ -146,8 +132,8 @@ class LabelTally:
                 sample.add_row(0, np.bincount(slots, minlength=len(known)))
                 continue
             cell = cells.codes if valid is None else cells.codes[valid]
-            joint = np.bincount(cell * BUCKETS + buckets, minlength=cells.count * BUCKETS)
-            table.add_matrix(joint.reshape(cells.count, BUCKETS), np.arange(BUCKETS))
+            joint = _tabulated(buckets, BUCKETS, cell, cells.count)
+            table.add_matrix(joint, np.arange(BUCKETS))
             chosen = cell if below is None else cell[below]
             for number in np.unique(chosen).tolist():
                 sample.add_row(number, np.bincount(slots[chosen == number], minlength=len(known)))
@@ -201,3 +187,32 @@ def _slots(named: dict[str, int], texts: list[str]) -> Counts | None:
     for text in fresh:
         named[text] = len(named)
     return np.fromiter((named[text] for text in texts), np.int64, len(texts))
+
+
+def _cells_of(cells: Cells, valid: Mask | None) -> NDArray[np.uint8] | None:
+    return cells.codes if cells.codes is None or valid is None else cells.codes[valid]
+
+
+def _compacted(codes: NDArray[np.integer], width: int) -> tuple[Counts, Counts]:
+    """Codes that occur, and the codes renumbered by them."""
+    used = np.flatnonzero(np.bincount(codes, minlength=width))
+    places = np.zeros(width, np.int64)
+    places[used] = np.arange(len(used))
+    return used, places.take(codes)
+
+
+def _tabulated(codes: NDArray[np.integer], width: int, cells: NDArray[np.uint8] | None, count: int) -> Counts:
+    """Count codes below ``width`` within cells below ``count``, block by block to stay in the cache."""
+    total = np.zeros(count * width, np.int64)
+    block = max(_BLOCK, count * width)
+    joint = np.empty(min(block, len(codes)), np.int64)
+    for start in range(0, len(codes), block):
+        part = codes[start : start + block]
+        if cells is None:
+            total += np.bincount(part, minlength=width)
+            continue
+        place = joint[: len(part)]
+        np.multiply(cells[start : start + block], width, out=place, dtype=np.int64)
+        np.add(place, part, out=place, casting="unsafe")
+        total += np.bincount(place, minlength=count * width)
+    return total.reshape(count, width)
