@@ -129,7 +129,7 @@ def _most_missing(column: Column) -> float:
 
 def _range(column: Column) -> dict[str, object]:
     """The measured range with a margin; codes keep theirs exactly."""
-    if column.is_whole and column.distinct <= _CODES:
+    if column.is_whole and (column.distinct <= _CODES or _is_dense(column)):
         return {"min": _plain(column.minimum), "max": _plain(column.maximum), "max_invalid": 0.01}
     span = column.maximum - column.minimum
     if not math.isfinite(span) or max(abs(column.minimum), abs(column.maximum)) > _LARGEST_EXACT:
@@ -145,6 +145,15 @@ def _range(column: Column) -> dict[str, object]:
     if column.minimum >= 0 and column.maximum <= 1 < high and column.type is ColumnType.NUMBER:
         high = 1.0  # a share
     return {"min": _plain(low), "max": _plain(high), "max_invalid": 0.001}
+
+
+def _is_dense(column: Column) -> bool:
+    """Whether every whole number of the range occurs, and often: hours and months, not ages."""
+    return (
+        column.values is not None
+        and column.distinct == column.maximum - column.minimum + 1
+        and min(column.values.values()) >= 20
+    )
 
 
 def _allowed(column: Column) -> list[Scalar]:

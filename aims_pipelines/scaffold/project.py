@@ -25,7 +25,7 @@ from aims_pipelines.scaffold.request import (
     task_of,
 )
 from aims_pipelines.scaffold.suite import suite_text
-from aims_pipelines.scaffold.values import Column, column_of, null_texts
+from aims_pipelines.scaffold.values import Column, columns_of, null_texts
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -95,7 +95,7 @@ def create(request: Request) -> Created:
         BadInput: The folder, the table or the options will not do; every fault at once, nothing written.
     """
     from aims_pipelines.core.digest import file_digest
-    from aims_pipelines.measure import profile_table, read_table
+    from aims_pipelines.measure import read_table
 
     faults = list(folder_faults(request.folder))
     try:
@@ -105,7 +105,7 @@ def create(request: Request) -> Created:
             table = read_table(request.data, null_values=nulls)
     except BadInput as error:
         raise BadInput([*faults, *error.faults]) from None
-    columns = {name: column_of(column) for name, column in profile_table(table).columns.items()}
+    columns = columns_of(table)
     faults.extend(option_faults(request, columns, table.num_rows))
     if faults:
         raise BadInput(faults)
@@ -285,6 +285,7 @@ def _parts(plan: _Plan) -> list[dict[str, object]]:
             "rationale": how,
             "controls": ["A.6.2.4", "A.7.5", "A.7.6"],
             "disjoint_from": "",
+            "min_group_size": ModelLimits().min_group_size,
         },
         {
             "id": plan.training,
@@ -294,6 +295,7 @@ def _parts(plan: _Plan) -> list[dict[str, object]]:
             "rationale": how,
             "controls": ["A.7.2", "A.7.5", "A.7.6"],
             "disjoint_from": plan.holdout,
+            "min_group_size": None,
         },
     ]
 

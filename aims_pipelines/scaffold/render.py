@@ -1,6 +1,7 @@
 """Text of the project's files, from templates."""
 
 import re
+import textwrap
 from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
@@ -86,6 +87,11 @@ def _mapping(rules: Mapping[str, object], indent: int) -> str:
     )
 
 
+def _comment(text: str) -> str:
+    """Wrap a text as lines of comment."""
+    return textwrap.fill(text, 110, initial_indent="# ", subsequent_indent="# ", break_long_words=False)
+
+
 def _python_text(value: object) -> str:
     """A Python literal, with double quotes around text."""
     if isinstance(value, list):
@@ -104,7 +110,12 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"yaml": yaml_text, "yaml_mapping": _mapping, "py": _python_text}
+    environment.filters |= {
+        "yaml": yaml_text,
+        "yaml_mapping": _mapping,
+        "py": _python_text,
+        "comment": _comment,
+    }
     return environment
 
 

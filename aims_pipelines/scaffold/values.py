@@ -1,7 +1,7 @@
 """What a profile tells about a column, in the terms of a contract."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ class Column:
         storage_type: Arrow type it arrived in.
         rows: Rows of the table.
         missing: Missing values, blank texts included.
-        distinct: Distinct values that are not missing; a lower bound where ``values`` is ``None``.
+        distinct: Distinct values that are not missing.
         values: How often each value occurs, if there are at most ``MOST_VALUES``; ``None`` otherwise.
         minimum: Smallest number; NaN where there is none.
         maximum: Largest number; NaN where there is none.
@@ -70,8 +70,23 @@ class Column:
         return self.type in {ColumnType.DATE, ColumnType.TIMESTAMP}
 
 
+def columns_of(table: "pa.Table") -> dict[str, Column]:
+    """Put the columns of a table in the terms of a contract."""
+    import pyarrow.compute as pc
+
+    from aims_pipelines.measure import profile_table
+
+    columns = {name: column_of(profile) for name, profile in profile_table(table).columns.items()}
+    return {
+        name: column
+        if column.values is not None
+        else replace(column, distinct=pc.count_distinct(table.column(name), mode="only_valid").as_py())
+        for name, column in columns.items()
+    }
+
+
 def column_of(profile: ColumnProfile) -> Column:
-    """Put a column's profile in the terms of a contract."""
+    """Put a column's profile in the terms of a contract; ``distinct`` is a guess where ``values`` is ``None``."""
     if profile.kind is Kind.NUMERIC:
         return _number(profile)
     if profile.kind is Kind.TEMPORAL:

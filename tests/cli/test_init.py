@@ -1,0 +1,419 @@
+"""aims init: a project for a table never seen before, or a plain answer why not."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyarrow import csv, parquet
+
+from aims_pipelines.core.errors import BadInput
+from aims_pipelines.records.load import load_records
+from aims_pipelines.scaffold.project import create
+from aims_pipelines.scaffold.request import Request
+
+TODAY = date(2026, 6, 1)
+
+
+def _table(rows: int = 2_000, seed: int = 0) -> pa.Table:
+    random = np.random.default_rng(seed)
+    sex = random.choice(["f", "m"], rows)
+    score = random.normal(size=rows)
+    return pa.table(
+        {
+            "id": np.arange(rows),
+            "person": [f"p{number}" for number in random.integers(0, rows // 2, rows)],
+            "age": random.integers(18, 90, rows),
+            "sex": sex,
+            "town": random.choice(["a", "b", "c"], rows),
+            "income": np.round(np.exp(random.normal(10, 1, rows)), 2),
+            "score": score,
+            "seen": pa.array(np.datetime64("2026-01-01") + random.integers(0, 100, rows), pa.date32()),
+            "paid": np.where(score + random.normal(size=rows) > 0.8, "yes", "no"),
+        }
+    )
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A CSV file with an ordinary table."""
+    path = tmp_path / "people.csv"
+    csv.write_csv(_table(), path)
+    return path
+
+
+def _request(data: Path, **changes: object) -> Request:
+    options: dict[str, object] = {
+        "folder": data.parent / "trial",
+        "data": data,
+        "label": "paid",
+        "protected": ("sex", "age"),
+        "today": TODAY,
+    }
+    return Request(**{**options, **changes})  # type: ignore[arg-type]  # a test's table of options
+
+
+def _refusal(request: Request) -> str:
+    around = request.data.parent
+    before = sorted(path.name for path in around.iterdir())
+    with pytest.raises(BadInput) as refused:
+        create(request)
+    assert sorted(path.name for path in around.iterdir()) == before, "something was written"
+    assert refused.value.exit_code == 2
+    return str(refused.value)
+
+
+def test_the_new_project_has_valid_records_and_a_pipeline(data):
+    created = create(_request(data, subject="person", time="seen"))
+    assert set(created.files) >= {
+        "definitions.py",
+        "workspace.yaml",
+        "aims.toml",
+        "pyproject.toml",
+        "README.md",
+        ".gitignore",
+        "governance/trial.yaml",
+        "governance/trial_training.yaml",
+        "governance/trial_holdout.yaml",
+        "governance/trial_model.yaml",
+        "governance/policy.yaml",
+        "governance/.schemas/dataset.json",
+        "governance/expectations/trial.json",
+    }
+    records = load_records(created.folder / "governance", today=TODAY)
+    source = records.dataset("trial")
+    assert (source.subject, source.time, source.label.column, source.label.positive) == (
+        "person",
+        "seen",
+        "paid",
+        "yes",
+    )
+    assert source.columns["id"].unique
+    assert source.columns["person"].personal
+    assert source.columns["paid"].max_missing == 0
+    assert [item.column for item in source.protected] == ["sex", "age"]
+    assert len(source.protected[1].bands) == 2
+    assert records.dataset("trial_training").columns == source.columns
+    assert records.dataset("trial_training").disjoint_from == ("trial_holdout",)
+    assert set(records.system("trial_model").model.exclude) == {"id", "person", "age", "sex", "seen"}
+    assert records.policy("default").effective_from == TODAY
+    assert records.limits_for("trial", TODAY)
+
+
+def test_the_pipeline_is_python_that_compiles_and_names_only_columns_that_exist(data):
+    created = create(_request(data))
+    code = (created.folder / "definitions.py").read_text()
+    compile(code, "definitions.py", "exec")
+    assert '"income"' in code
+    assert max(map(len, code.splitlines())) <= 120
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "ruff",
+            "check",
+            "--isolated",
+            "--config",
+            "line-length=110",
+            "definitions.py",
+        ],
+        cwd=created.folder,
+        check=True,
+    )
+
+
+def test_parquet_and_csv_of_one_table_give_the_same_contract(data):
+    parquet.write_table(_table(), data.with_suffix(".parquet"))
+    first = create(_request(data))
+    second = create(_request(data.with_suffix(".parquet"), folder=data.parent / "trial2"))
+    one = load_records(first.folder / "governance").dataset("trial").columns
+    two = load_records(second.folder / "governance").dataset("trial2").columns
+    assert one == two
+
+
+def test_the_source_is_read_in_place(data, monkeypatch):
+    monkeypatch.chdir(data.parent)
+    relative = create(_request(Path("people.csv"), folder=Path("trial")))
+    assert load_records("trial/governance").dataset("trial").source.path == "../people.csv"
+    absolute = create(_request(data, folder=data.parent / "second"))
+    assert load_records(absolute.folder / "governance").dataset("second").source.path == str(data)
+    assert not list(relative.folder.rglob("*.csv"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"label": "payd"}, "Did you mean 'paid'?"),
+        ({"label": "zzz"}, "There are: id, person, age"),
+        ({"protected": ("sexe",)}, "Did you mean 'sex'?"),
+        ({"protected": ()}, "--protected: expected at least one column"),
+        (
+            {"protected": ("paid",)},
+            "--protected paid: expected another column, found the one named by --label",
+        ),
+        ({"protected": ("sex", "sex")}, "found the one named by --protected"),
+        ({"protected": ("person",)}, "at most 50 groups"),
+        ({"protected": ("seen",)}, "numbers to put in bands"),
+        ({"subject": "paid"}, "found the one named by --label"),
+        ({"subject": "town"}, "a column that tells people apart, found 3 distinct values"),
+        ({"subject": "nobody"}, "--subject nobody: expected a column of people.csv"),
+        ({"time": "town"}, "--time town: expected dates or times"),
+        ({"time": "tuesday"}, "--time tuesday: expected a column"),
+        ({"label": "person"}, "--label person: expected at most 20 classes"),
+        ({"label": "income", "task": "classification"}, "add: --task regression"),
+        ({"label": "town", "task": "regression"}, "expected numbers, for a regression"),
+        ({"label": "income", "positive": "1"}, "no positive value for a regression"),
+        ({"positive": "Yes"}, "Did you mean 'yes'?"),
+    ],
+)
+def test_options_that_do_not_fit_the_table_are_answered_and_nothing_is_written(data, changes, expected):
+    assert expected in _refusal(_request(data, **changes))
+
+
+def test_all_faults_are_named_at_once(data):
+    message = _refusal(
+        _request(data, label="payd", protected=("sexe",), time="town", folder=data.parent / "a/b")
+    )
+    assert [line.split(":")[0].split(" ")[0] for line in message.splitlines()] == [
+        "NAME",
+        "--label",
+        "--protected",
+        "--time",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "expected"),
+    [
+        ("paid", ["no"] * 2_000, "--label paid: expected at least two different values"),
+        ("paid", [None] * 2_000, "--label paid: expected a column with values"),
+        ("sex", ["f"] * 2_000, "--protected sex: expected at least two groups"),
+        ("sex", [None] * 2_000, "--protected sex: expected a column with values"),
+        ("age", [30] * 2_000, "--protected age: expected at least two groups"),
+    ],
+)
+def test_columns_that_can_be_no_label_or_group_are_answered(data, column, values, expected):
+    table = _table()
+    table = table.set_column(table.column_names.index(column), column, pa.array(values))
+    csv.write_csv(table, data)
+    assert expected in _refusal(_request(data))
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (None, "nothing there"),
+        (b"", ""),
+        (b"sex,age,paid\n", "at least 200 rows"),
+        (b"sex,age,paid\nf,30,yes\n", "found 1 row"),
+        (b"sex,age,paid\nf,30\n", ""),
+        (b"sex,sex,paid\nf,30,yes\n", "sex"),
+        (b"sex,,paid\nf,30,yes\n", ""),
+        (b"sex,age,paid\n\xff\xfe,30,yes\n", "UTF-8"),
+        (b"PAR1 not really", ""),
+    ],
+)
+def test_files_that_are_no_table_are_answered(tmp_path, content, expected):
+    path = tmp_path / ("people.parquet" if content and content.startswith(b"PAR1") else "people.csv")
+    if content is not None:
+        path.write_bytes(content)
+    message = _refusal(_request(path))
+    assert str(path) in message
+    assert expected in message
+
+
+def test_a_truncated_parquet_file_is_answered(tmp_path):
+    path = tmp_path / "people.parquet"
+    parquet.write_table(_table(), path)
+    path.write_bytes(path.read_bytes()[:-200])
+    assert str(path) in _refusal(_request(path))
+
+
+def test_an_existing_folder_with_files_is_left_alone(data):
+    folder = data.parent / "trial"
+    folder.mkdir()
+    (folder / "mine.txt").write_text("mine")
+    assert "a new or empty folder" in _refusal(_request(data))
+    assert [path.name for path in folder.iterdir()] == ["mine.txt"]
+
+
+def test_an_empty_folder_is_used(data):
+    (data.parent / "trial").mkdir()
+    assert "definitions.py" in create(_request(data)).files
+
+
+@pytest.mark.parametrize("name", ["", "..", "a\nb", "-x", "x" * 61, "naïve"])
+def test_names_that_make_no_folder_are_refused(data, name):
+    assert "NAME" in _refusal(_request(data, folder=data.parent / name))
+
+
+@pytest.mark.parametrize("name", ["class", "2026", "My Table", "aims", "a.b-c"])
+def test_names_that_are_no_python_names_still_give_a_pipeline(data, name):
+    created = create(_request(data, folder=data.parent / name))
+    compile((created.folder / "definitions.py").read_text(), "definitions.py", "exec")
+    assert load_records(created.folder / "governance")
+
+
+def test_what_the_first_run_would_refuse_is_written_out_with_its_figure_and_a_date(data):
+    table = _table(4_000)
+    sex, town = table["sex"].to_pylist(), table["town"].to_pylist()
+    paid = [
+        "yes" if (group == "m" and index % 2) or index % 10 == 0 else "no" for index, group in enumerate(sex)
+    ]
+    town = ["z" if index < 30 else name for index, name in enumerate(town)]
+    table = table.set_column(8, "paid", pa.array(paid)).set_column(4, "town", pa.array(town))
+    table = pa.concat_tables([table.drop(["id"]), table.drop(["id"]).slice(0, 200)])
+    csv.write_csv(table, data)
+    created = create(_request(data, protected=("sex", "town")))
+    accepted = {
+        (item.check, item.target): item
+        for item in load_records(created.folder / "governance", today=TODAY).dataset("trial").accepted
+    }
+    rates = {
+        group: np.mean(
+            [
+                value == "yes"
+                for value, own in zip(table["paid"].to_pylist(), table["sex"].to_pylist(), strict=True)
+                if own == group
+            ]
+        )
+        for group in ("f", "m")
+    }
+    gap = accepted["label_rate_gap", "sex"]
+    assert gap.observed == pytest.approx(rates["m"] - rates["f"], abs=1e-4)
+    assert 0 < gap.tolerance < 0.05
+    assert gap.review_by == date(2026, 8, 30)
+    assert accepted["representation", "town=z"].observed == 60
+    assert accepted["uniqueness", ""].observed == pytest.approx(200 / 4200, abs=1e-4)
+    assert any("label_rate_gap[sex]" in line and f"{gap.observed:g}" in line for line in created.look)
+
+
+def test_nothing_is_accepted_that_needs_no_acceptance(data):
+    csv.write_csv(_table(20_000), data)
+    created = create(_request(data))
+    for record in load_records(created.folder / "governance").datasets.values():
+        assert record.accepted == ()
+
+
+def test_texts_that_mean_missing_by_custom_are_found_and_listed(data):
+    table = _table()
+    town = ["?" if index % 7 == 0 else name for index, name in enumerate(table["town"].to_pylist())]
+    csv.write_csv(table.set_column(4, "town", pa.array(town)), data)
+    created = create(_request(data))
+    record = load_records(created.folder / "governance").dataset("trial")
+    assert record.source.null_values == ("?",)
+    assert "?" not in record.columns["town"].allowed
+    assert record.columns["town"].max_missing == pytest.approx(0.19)
+    assert any("'?'" in line for line in created.look)
+
+
+def test_personal_data_is_declared_and_kept_out_of_features_and_lists(data):
+    table = _table().append_column("mail", pa.array([f"a{n % 40}@example.org" for n in range(2_000)]))
+    csv.write_csv(table, data)
+    created = create(_request(data))
+    contract = load_records(created.folder / "governance").dataset("trial").columns["mail"]
+    assert contract.personal
+    assert contract.allowed is None
+    assert not any("example.org" in path.read_text() for path in created.folder.rglob("*") if path.is_file())
+    assert any("'mail' looks like personal data" in line for line in created.look)
+
+
+def test_values_that_few_rows_have_are_not_written_into_records(data):
+    table = _table()
+    town = ["rare-place" if index < 4 else name for index, name in enumerate(table["town"].to_pylist())]
+    csv.write_csv(table.set_column(4, "town", pa.array(town)), data)
+    created = create(_request(data))
+    assert load_records(created.folder / "governance").dataset("trial").columns["town"].allowed == (
+        "a",
+        "b",
+        "c",
+    )
+    assert not any("rare-place" in path.read_text() for path in created.folder.rglob("*") if path.is_file())
+
+
+def test_a_numeric_label_of_many_values_makes_a_regression(data):
+    created = create(_request(data, label="score"))
+    records = load_records(created.folder / "governance")
+    assert records.dataset("trial").label.task == "regression"
+    assert records.policy("default").model_limits.metric == "r2"
+    assert "Ridge" in (created.folder / "definitions.py").read_text()
+
+
+def test_the_suite_is_one_that_great_expectations_reads_and_the_table_meets(data):
+    import json
+
+    import great_expectations as gx
+
+    created = create(_request(data))
+    suite = json.loads((created.folder / "governance/expectations/trial.json").read_text())
+    context = gx.get_context(mode="ephemeral")
+    batch = (
+        context.data_sources.add_pandas("p")
+        .add_dataframe_asset("a")
+        .add_batch_definition_whole_dataframe("b")
+    ).get_batch({"dataframe": csv.read_csv(data).to_pandas()})
+    result = batch.validate(gx.ExpectationSuite(**suite))
+    assert len(result.results) >= 5
+    assert result.success
+
+
+def test_a_killed_init_leaves_no_project_and_the_next_one_works(data):
+    code = (
+        "import sys, time; from datetime import date; from pathlib import Path\n"
+        "from aims_pipelines.scaffold import project; from aims_pipelines.scaffold.request import Request\n"
+        "def stop(*_): print('writing', flush=True); time.sleep(60)\n"
+        "project._put = stop\n"
+        "project.create(Request(folder=Path(sys.argv[1]) / 'trial', data=Path(sys.argv[1]) / 'people.csv',"
+        " label='paid', protected=('sex',), today=date(2026, 6, 1)))\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(data.parent)], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline().strip() == "writing"  # all files are written, none is in place
+        os.kill(process.pid, signal.SIGKILL)
+    finally:
+        process.kill()
+        process.wait()
+    time.sleep(0.05)
+    assert not (data.parent / "trial").exists()
+    assert "definitions.py" in create(_request(data)).files
+
+
+def test_a_folder_that_cannot_be_written_is_answered(data):
+    if os.geteuid() == 0:
+        full = Path("/proc/self")  # not even root can make folders here
+        with pytest.raises(BadInput, match="to write the project"):
+            create(_request(data, folder=full / "trial"))
+        return
+    closed = data.parent / "closed"
+    closed.mkdir(mode=0o500)
+    with pytest.raises(BadInput, match="to write the project"):
+        create(_request(data, folder=closed / "trial"))
+
+
+@pytest.mark.parametrize(
+    ("file", "label", "protected", "bands"),
+    [
+        ("adult-train.csv", "income", ("sex", "race"), 0),
+        ("credit-card-clients.csv", "default", ("SEX", "AGE"), 3),
+    ],
+)
+def test_real_tables_get_projects(real_data, tmp_path, file, label, protected, bands):  # noqa: PLR0917 - a table
+    created = create(
+        Request(
+            folder=tmp_path / "trial", data=real_data / file, label=label, protected=protected, today=TODAY
+        )
+    )
+    record = load_records(created.folder / "governance", today=TODAY).dataset("trial")
+    assert len(record.protected[1].bands) == bands
+    assert not any("would refuse" in line for line in created.look)
+    shutil.rmtree(created.folder)
