@@ -1,6 +1,6 @@
 """The story of the reference project, told in the terminal and checked while it is told.
 
-    python -m examples.credit_default.demo [--rows 20000] [--output FOLDER]
+    python -m examples.credit_default.demo [--rows 40000] [--output FOLDER]
 
 A clean batch is published and a model of it registered; four bad batches are refused while the last good version
 stays current; an auditor verifies the ledger and catches an entry that somebody changed. Everything is done with the
@@ -24,7 +24,7 @@ from examples.credit_default.commands import Commands, StoryError
 from examples.credit_default.faults import FAULTS, Planted
 from examples.credit_default.workplace import Workplace
 
-LEAST_ROWS = 12_000
+LEAST_ROWS = 20_000
 BAD_BATCHES = ("schema", "missing", "label-bias", "subgroup-drift")
 _TITLES = {
     "schema": "a broken schema",
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Tell the story; return 0 if all of it came out as told."""
     parser = argparse.ArgumentParser(prog="python -m examples.credit_default.demo", description=__doc__)
     parser.add_argument(
-        "--rows", type=int, default=20_000, metavar="N", help="rows of a batch (default 20000)"
+        "--rows", type=int, default=40_000, metavar="N", help="rows of a batch (default 40000)"
     )
     parser.add_argument("--output", type=Path, default=None, metavar="FOLDER", help="default demo-output")
     options = parser.parse_args(arguments)

@@ -158,7 +158,7 @@ FAULTS: Mapping[str, Fault] = {
                 "All else, labels included, is untouched."
             ),
             unit="standard deviations of the logit",
-            default=1.0,
+            default=0.5,
             largest=5.0,
             check="drift",
             purpose=4,
