@@ -13,7 +13,7 @@ from aims_pipelines.stats.profile import ColumnProfile, Kind
 
 _DAY = 86_400.0
 _STORED_AS = {
-    ColumnType.STRING: ("string", "large_string", "string_view"),
+    ColumnType.STRING: ("string",),
     ColumnType.NUMBER: ("int", "uint", "float", "double", "halffloat", "decimal"),
     ColumnType.BOOLEAN: ("bool",),
     ColumnType.TIMESTAMP: ("timestamp",),
@@ -63,7 +63,7 @@ def _plain(name: str) -> str:
 
 
 def _has_type(column: ColumnProfile, contract: ColumnContract, candidate: Candidate) -> bool:
-    stored = _value_type(column.storage_type)
+    stored = column.storage_type  # Arrow's name of the values, encodings undone
     if stored == "null":
         return contract.max_missing == 1.0
     if contract.type is ColumnType.INTEGER:
@@ -73,13 +73,6 @@ def _has_type(column: ColumnProfile, contract: ColumnContract, candidate: Candid
         day = stored.startswith("date")
         return day or (stored.startswith("timestamp") and _multiples(column, _DAY, candidate))
     return stored.startswith(_STORED_AS[contract.type])
-
-
-def _value_type(storage_type: str) -> str:
-    """Arrow's name of the values: ``dictionary<values=string, …>`` holds strings."""
-    if storage_type.startswith("dictionary<values="):
-        return storage_type.removeprefix("dictionary<values=").partition(",")[0]
-    return storage_type
 
 
 def _multiples(column: ColumnProfile, step: float, candidate: Candidate) -> bool:
@@ -122,7 +115,7 @@ def _extra(name: str) -> Finding:
 
 
 def _mistyped(column: ColumnProfile, contract: ColumnContract) -> Finding:
-    if _value_type(column.storage_type) == "null":
+    if column.storage_type == "null":
         status, reason = (
             Status.INCONCLUSIVE,
             f"every value is missing, so whether it is {_a(contract)} is unknown",
