@@ -5,6 +5,7 @@ and none works on a state that another is changing.
 """
 
 import hashlib
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
@@ -143,14 +145,27 @@ def _open_sqlite(address: sa.URL, *, create: bool) -> Database:
                 "Check its permissions, or name another place."
             ) from error
     engine = sa.create_engine(
-        address,
-        poolclass=NullPool,
-        hide_parameters=True,
-        connect_args={"timeout": _WAIT_SECONDS, "check_same_thread": False},
+        address, creator=lambda: _connect_sqlite(file), poolclass=NullPool, hide_parameters=True
     )
     sa.event.listen(engine, "connect", _on_sqlite_connect)
     sa.event.listen(engine, "begin", _on_sqlite_begin)
     return Database(engine=engine, url=str(address))
+
+
+def _connect_sqlite(file: Path) -> sqlite3.Connection:
+    raw = sqlite3.connect(file, timeout=_WAIT_SECONDS, check_same_thread=False)
+    try:
+        raw.execute("PRAGMA schema_version")
+    except sqlite3.OperationalError:
+        raw.close()
+        if os.access(file, os.W_OK) and os.access(file.parent, os.W_OK):
+            raise
+        log = file.with_name(f"{file.name}-wal")
+        if not os.access(file, os.R_OK) or (log.exists() and log.stat().st_size):
+            raise
+        # Nobody may write here and nothing is unfinished: SQLite may read it without its files for coordination.
+        raw = sqlite3.connect(f"file:{quote(str(file))}?immutable=1", uri=True, check_same_thread=False)
+    return raw
 
 
 def _on_sqlite_connect(raw: Any, _record: object) -> None:
