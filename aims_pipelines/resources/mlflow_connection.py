@@ -75,14 +75,13 @@ class MlflowConnection:
         """Read all files below an artifact address, as they are stored now."""
         repository = self._repository(uri)
         with tempfile.TemporaryDirectory(prefix="aims-model-") as local:
-            for path in _walk(repository, ""):
-                Path(local, path).parent.mkdir(parents=True, exist_ok=True)
-                repository.download_artifacts(path, dst_path=local)
-            return {
-                file.relative_to(local).as_posix(): file.read_bytes()
-                for file in sorted(Path(local).rglob("*"))
-                if file.is_file()
-            }
+            files: dict[str, bytes] = {}
+            for path in sorted(_walk(repository, "")):
+                copy = Path(local, f"{len(files)}")
+                # What implementers of artifact stores provide; the public method draws a progress bar a file.
+                repository._download_file(path, str(copy))
+                files[path] = copy.read_bytes()
+            return files
 
     def delete_files(self, uri: str, folder: str) -> None:
         """Delete a folder below an artifact address, if the storage can."""
