@@ -141,7 +141,7 @@ class NumberTally:
         order = np.argsort(values)
         for grouping, table in enumerate(self._counts):
             for cell, counts in table.rows():
-                ordered = counts[: len(values)][order]
+                ordered = _padded(counts, len(values))[order]
                 kept = ordered > 0
                 self._moments[grouping][cell] = moments_of(values[order][kept], ordered[kept])
         if self._temporal:
@@ -196,9 +196,7 @@ class NumberTally:
             points, step = self._points, self._step
         else:
             points = representatives(self._keys)
-        padded = np.zeros(len(points), np.int64)
-        padded[: len(counts)] = counts[: len(points)]
-        points, padded = gather(points, padded)
+        points, padded = gather(points, _padded(counts, len(points)))
         moments = moments_of(points, padded) if exact else NO_MOMENTS
         if not exact:
             for cell in cells:
@@ -206,6 +204,13 @@ class NumberTally:
         nulls, nans = (int(missing[slot]) if slot < len(missing) else 0 for slot in (0, 1))
         distribution = Distribution(points=points, counts=padded, exact=exact, resolution=step)
         return NumberCell(nulls=nulls, nans=nans, distribution=distribution, moments=moments)
+
+
+def _padded(counts: Slots, length: int) -> Slots:
+    """Counts of slots that were numbered but not counted yet are 0."""
+    padded = np.zeros(length, np.int64)
+    padded[: len(counts)] = counts[:length]
+    return padded
 
 
 def block_moments(block: Floats, smallest: float, largest: float, sofar: Moments | None) -> Moments:
