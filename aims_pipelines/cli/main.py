@@ -11,7 +11,7 @@ import typer
 
 from aims_pipelines.core.errors import AimsError
 
-_COMMANDS = ("init", "validate", "schema", "materialize", "status")
+_COMMANDS = ("init", "validate", "schema", "materialize", "status", "gate")
 _HOMES = {"schema": "validate"}
 
 app = typer.Typer(
