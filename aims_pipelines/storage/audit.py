@@ -76,7 +76,8 @@ def _audit(archive: zipfile.ZipFile, kept: Sequence[Kept], progress: Callable[[i
     except _UNPACKING as error:
         inspection.add(Break("damaged file", LEDGER_MEMBER, "bytes that can be unpacked", str(error)))
     inspection.finish(copies=lambda hashes: _copies(archive, hashes))
-    inspection.add(*_member_breaks(archive, wanted))
+    whole = inspection.report().intact
+    inspection.add(*_member_breaks(archive, wanted, whole=whole))
     inspection.add(*_evidence_breaks(archive, wanted))
     return inspection.report(evidence=len(wanted))
 
@@ -104,14 +105,17 @@ def _copies(archive: zipfile.ZipFile, hashes: Collection[str]) -> dict[str, list
     return found
 
 
-def _member_breaks(archive: zipfile.ZipFile, wanted: dict[str, int]) -> Iterator[Break]:
-    """Tell files that have no business in an export."""
+def _member_breaks(archive: zipfile.ZipFile, wanted: dict[str, int], *, whole: bool) -> Iterator[Break]:
+    """Tell files that have no business in an export.
+
+    Where entries are damaged, those that referred to an evidence file may be among them.
+    """
     expected = {LEDGER_MEMBER, *(_member(digest) for digest in wanted)}
     seen = set()
     for name in archive.namelist():
         if name in seen:
             yield Break("inserted", name, "one file of that name", "another one")
-        elif name not in expected:
+        elif name not in expected and (whole or not name.startswith(EVIDENCE_FOLDER)):
             yield Break(
                 "inserted", name, "only the ledger and files that its entries refer to", "another file"
             )
