@@ -60,6 +60,15 @@ def test_spare_values_stay_inside_on_each_side():
     assert fences.beyond(values) <= 0.002 * values.total
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_sparing_values_widens_fences_and_never_narrows_them(shape):
+    plain, spared = fit(distribution(SHAPES[shape])), fit(distribution(SHAPES[shape]), spare=0.005)
+    assert plain is not None
+    assert spared is not None
+    assert spared.low <= plain.low
+    assert spared.high >= plain.high
+
+
 @pytest.mark.parametrize("values", [[], [1.0], list(range(MIN_VALUES - 1)), [5.0] * 1_000, [np.inf] * 100])
 def test_too_few_values_or_no_spread_get_no_fences(values):
     assert fit(distribution(values)) is None
