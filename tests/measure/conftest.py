@@ -5,13 +5,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from aims_pipelines.stats.profile import GroupSpec, Moments, Profile
-
-GROUPS = (
-    GroupSpec(columns=("sex",)),
-    GroupSpec(columns=("sex", "heavy"), bands={"heavy": (0.0, 10.0)}),
-    GroupSpec(columns=("town",)),
-)
+from aims_pipelines.stats.profile import Moments, Profile
 
 
 def _differences(a: object, b: object, path: str, rtol: float) -> Iterator[str]:
@@ -22,7 +16,9 @@ def _differences(a: object, b: object, path: str, rtol: float) -> Iterator[str]:
             yield path
     elif is_dataclass(a) and type(a) is type(b):
         for field in fields(a):
-            yield from _differences(getattr(a, field.name), getattr(b, field.name), f"{path}.{field.name}", rtol)
+            yield from _differences(
+                getattr(a, field.name), getattr(b, field.name), f"{path}.{field.name}", rtol
+            )
     elif isinstance(a, Mapping) and isinstance(b, Mapping):
         if a.keys() != b.keys():
             yield f"{path}: {sorted(a.keys() ^ b.keys())}"
@@ -44,7 +40,11 @@ def _moment_differences(a: Moments, b: Moments, path: str, rtol: float) -> Itera
     with np.errstate(over="ignore", invalid="ignore"):
         reach = np.float64(max(abs(a.minimum), abs(a.maximum)))
         unit = np.maximum(np.sqrt(np.float64(a.m2) / a.count), reach * 1e-15)
-        scales = {"mean": reach, "m2": a.count * unit**2, "m4": np.float64(max(a.m4, b.m4)) + a.count * unit**4}
+        scales = {
+            "mean": reach,
+            "m2": a.count * unit**2,
+            "m4": np.float64(max(a.m4, b.m4)) + a.count * unit**4,
+        }
         scales["m3"] = scales["m4"] ** 0.75 * a.count**0.25
         for name, scale in scales.items():
             x, y = np.float64(getattr(a, name)), np.float64(getattr(b, name))
