@@ -56,22 +56,27 @@ def init(  # noqa: PLR0917 - the options of a command
     attributes = tuple(part.strip() for part in protected.split(",") if part.strip())
     if not attributes:
         raise BadInput(Fault(where="--protected", expected="at least one column", found=repr(protected)))
-    created = create(
-        Request(
-            folder=name,
-            data=data.expanduser(),
-            label=label,
-            protected=attributes,
-            today=datetime.now(UTC).date(),
-            subject=subject,
-            time=time,
-            task=None
-            if task is TaskChoice.AUTO
-            else cast("Literal['classification', 'regression']", task.value),
-            positive=positive,
-            null_values=tuple(null_values or ()),
+    from rich.console import Console
+
+    progress = Console(stderr=True)
+    with progress.status("Starting") as status:
+        created = create(
+            Request(
+                folder=name,
+                data=data.expanduser(),
+                label=label,
+                protected=attributes,
+                today=datetime.now(UTC).date(),
+                subject=subject,
+                time=time,
+                task=None
+                if task is TaskChoice.AUTO
+                else cast("Literal['classification', 'regression']", task.value),
+                positive=positive,
+                null_values=tuple(null_values or ()),
+            ),
+            tell=status.update,
         )
-    )
     typer.echo(f"{created.folder} is ready:")
     for file in created.files:
         if "/.schemas/" not in f"/{file}":

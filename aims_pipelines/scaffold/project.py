@@ -4,7 +4,7 @@ import keyword
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aims_pipelines.core.errors import BadInput, Fault
 from aims_pipelines.records.models import Limits, ModelLimits, Part, Scalar
 from aims_pipelines.scaffold.guess import Contract, bands_for, guess_contracts
+from aims_pipelines.scaffold.model_rehearsal import Trial, rehearse_model
 from aims_pipelines.scaffold.rehearsal import Rehearsed, Shortfall, by_dataset, rehearse, summarised
 from aims_pipelines.scaffold.render import render, yaml_text
 from aims_pipelines.scaffold.request import (
@@ -85,11 +86,15 @@ class _Plan:
         return f"{self.source}_model"
 
 
-def create(request: Request) -> Created:
+def create(request: Request, *, tell: Callable[[str], None] = lambda _: None) -> Created:
     """Write a ready project for the table that a request names.
 
     The source is read where it is and not copied. Everything is written beside the new folder first and moved into
     place at the end, so that a stop in between leaves no half project.
+
+    Args:
+        request: What to make.
+        tell: Told what is being done, for a user who waits.
 
     Raises:
         BadInput: The folder, the table or the options will not do; every fault at once, nothing written.
@@ -98,6 +103,7 @@ def create(request: Request) -> Created:
     from aims_pipelines.measure import read_table
 
     faults = list(folder_faults(request.folder))
+    tell(f"Reading {request.data.name}")
     try:
         table = read_table(request.data, null_values=request.null_values)
         nulls = () if request.null_values else null_texts(request.data, table)
@@ -117,8 +123,18 @@ def create(request: Request) -> Created:
         governance = temporary / "governance"
         parts = _tables(plan, table, source_digest=file_digest(request.data))
         _write(plan, temporary, shortfalls=[], look=[])
+        tell("Judging the table as its gates will")
         shortfalls = rehearse(parts, _records(governance), today=request.today)
-        look = [*_choices(plan), *summarised(shortfalls)]
+        tell("Trying a model")
+        trial = Trial(
+            system=plan.model,
+            code=render("rehearsal.py.jinja", _facts(plan, look=[])),
+            training=parts[2].table,
+            holdout=parts[1].table,
+        )
+        found, problem = rehearse_model(trial, _records(governance), today=request.today)
+        shortfalls += found
+        look = [*_choices(plan), *([problem] if problem else []), *summarised(shortfalls)]
         _write(plan, temporary, shortfalls=shortfalls, look=look)
         _records(governance)
         _put(temporary, request.folder)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from aims_pipelines.core.verdict import Finding
+from aims_pipelines.core.verdict import Finding, Verdict
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,7 +41,7 @@ class Shortfall:
     """A finding that the first run would refuse, written out for a person to decide about.
 
     Args:
-        dataset: Dataset record that it belongs to.
+        dataset: Record that it belongs to; for a model, its system record.
         check: Check that found it.
         target: What was measured.
         measure: Name of the measure.
@@ -97,10 +97,23 @@ def rehearse(tables: list[Rehearsed], records: "Records", *, today: date) -> lis
         candidate = _candidate(item, records, today=today, profiles=profiles, digests=digests)
         profiles[item.dataset], digests[item.dataset] = candidate.profile, candidate.digest
         for verdict in judge_dataset(candidate).verdicts:
-            shortfalls.extend(
-                _shortfall(item.dataset, verdict.check, finding, today=today) for finding in verdict.problems
-            )
+            shortfalls.extend(shortfalls_of(item.dataset, verdict, today=today, reasons=_REASONS))
     return shortfalls
+
+
+def shortfalls_of(
+    subject: str, verdict: Verdict, *, today: date, reasons: Mapping[str, str]
+) -> "Iterator[Shortfall]":
+    """List what a verdict does not pass.
+
+    Args:
+        subject: Record that it is about.
+        verdict: The answer of one check.
+        today: The day of the rehearsal.
+        reasons: Per check whose shortfalls can be accepted, the words for it.
+    """
+    for finding in verdict.problems:
+        yield _shortfall(subject, verdict.check, finding, today=today, reason=reasons.get(verdict.check, ""))
 
 
 def _candidate(
@@ -138,19 +151,18 @@ def _candidate(
     )
 
 
-def _shortfall(dataset: str, check: str, finding: Finding, *, today: date) -> Shortfall:
-    reason = _REASONS.get(check)
-    acceptable = reason is not None and finding.observed is not None and math.isfinite(finding.observed)
+def _shortfall(subject: str, check: str, finding: Finding, *, today: date, reason: str) -> Shortfall:
+    acceptable = bool(reason) and finding.observed is not None and math.isfinite(finding.observed)
     observed = _rounded(finding.observed, finding) if acceptable and finding.observed is not None else None
     return Shortfall(
-        dataset=dataset,
+        dataset=subject,
         check=check,
         target=finding.target,
         measure=finding.measure,
         observed=observed,
         limit=finding.limit,
         tolerance=_tolerance(observed, finding) if observed is not None else 0.0,
-        reason=reason or "",
+        reason=reason,
         finding=finding.reason,
         review_by=today + timedelta(days=REVIEW_DAYS),
     )
@@ -195,7 +207,8 @@ def summarised(shortfalls: list[Shortfall]) -> Iterator[str]:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
+    first = text.split(" ")[0]
+    return f"{text if '_' in first else text[:1].upper() + text[1:]}."
 
 
 def by_dataset(shortfalls: list[Shortfall], dataset: str) -> Iterator[Shortfall]:
