@@ -78,8 +78,8 @@ def share(successes: Floats, trials: Floats, other_successes: Floats, other_tria
     """Chance of at least so many successes in the first of two samples with one common rate.
 
     The successes of both samples together are held fixed, as in Fisher's exact test. Where a cell of the
-    two by two table expects fewer than 25 the tail is a binomial that bounds it; otherwise that of
-    Pearson type III with continuity correction. Never more than 3 % below the exact tail.
+    two by two table expects fewer than 25 the tail is a binomial that bounds the exact one; otherwise
+    that of Pearson type III, close to the mid-p value: half the chance of exactly what was seen counts.
 
     Args:
         successes: Successes of the first sample, any shape.
@@ -91,7 +91,7 @@ def share(successes: Floats, trials: Floats, other_successes: Floats, other_tria
         P-values in (0, 1]; 1 where a sample is empty.
 
     Source:
-        Fisher (1935), JRSS 98:39-82; the moments of the hypergeometric distribution.
+        Fisher (1935), JRSS 98:39-82; Lancaster (1961), JASA 56:223-234, for the mid-p value.
     """
     from scipy.special import betainc
 
@@ -123,6 +123,6 @@ def share(successes: Floats, trials: Floats, other_successes: Floats, other_tria
         rate = r / g
         deviation = np.sqrt(r * q * (1.0 - q) * (1.0 - rate) * g / (g - 1.0))
         skewness = (1.0 - 2.0 * q) * (1.0 - 2.0 * rate) / np.maximum(deviation, 1e-12)
-        tail[at] = skewed((b - 0.5 - r * q) / deviation, skewness)
+        tail[at] = skewed((b - r * q) / deviation, skewness)
     p[usable] = np.clip(tail, _SMALLEST, 1.0)
     return p

@@ -1,0 +1,129 @@
+"""Intervals cover as often as they say, and agree with published examples."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binom, binomtest
+from scipy.stats.contingency import relative_risk
+
+from aims_pipelines.stats.intervals import newcombe, quantile, ratio, simultaneous, wilson
+
+counts = st.integers(0, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
+
+
+@given(counts, st.floats(0.5, 0.999))
+def test_wilson_agrees_with_scipy(count, confidence):
+    successes, total = count
+    if total == 0:
+        assert wilson(successes, total, confidence=confidence) == (0.0, 1.0)
+        return
+    oracle = binomtest(successes, total).proportion_ci(confidence, method="wilson")
+    assert wilson(successes, total, confidence=confidence) == pytest.approx(
+        (oracle.low, oracle.high), abs=1e-12
+    )
+
+
+# Newcombe (1998), table II, method 10.
+@pytest.mark.parametrize(
+    ("first", "other", "published"),
+    [
+        ((56, 70), (48, 80), (0.0524, 0.3339)),
+        ((9, 10), (3, 10), (0.1705, 0.8090)),
+        ((6, 7), (2, 7), (0.0582, 0.8062)),
+        ((5, 56), (0, 29), (-0.0381, 0.1926)),
+        ((0, 10), (0, 20), (-0.1611, 0.2775)),
+        ((0, 10), (0, 10), (-0.2775, 0.2775)),
+        ((10, 10), (0, 20), (0.6791, 1.0)),
+        ((10, 10), (0, 10), (0.6075, 1.0)),
+    ],
+)
+def test_differences_agree_with_the_published_table(first, other, published):
+    assert newcombe(*first, *other) == pytest.approx(published, abs=5e-5)
+
+
+def test_ratio_agrees_with_the_published_example():
+    assert ratio(36, 40, 16, 80) == pytest.approx((2.94, 7.15), abs=5e-3)  # Koopman (1984)
+
+
+def test_ratio_of_many_rows_agrees_with_the_logarithmic_interval_of_scipy():
+    ours = ratio(60_000, 100_000, 48_000, 100_000)
+    oracle = relative_risk(60_000, 100_000, 48_000, 100_000).confidence_interval(0.95)
+    assert ours == pytest.approx((oracle.low, oracle.high), rel=1e-4)
+
+
+@given(counts, counts)
+def test_limits_hold_the_estimate_and_swap_with_the_groups(first, other):
+    if not first[1] or not other[1]:
+        assert newcombe(*first, *other) == (-1.0, 1.0)
+        assert ratio(*first, *other) == (0.0, math.inf)
+        return
+    low, high = newcombe(*first, *other)
+    gap = first[0] / first[1] - other[0] / other[1]
+    assert -1.0 <= low <= gap + 1e-12
+    assert gap - 1e-12 <= high <= 1.0
+    assert newcombe(*other, *first) == pytest.approx((-high, -low), abs=1e-12)
+    down, up = ratio(*first, *other)
+    if first[0] and other[0]:
+        assert down <= gap / (other[0] / other[1]) + 1 + 1e-6
+        assert ratio(*other, *first) == pytest.approx((1 / up, 1 / down), rel=1e-6)
+
+
+@pytest.mark.parametrize("bad", [(5, 3), (-1, 3), (1, math.inf), (math.nan, 3)])
+def test_unusable_counts_give_limits_on_which_nothing_can_pass(bad):
+    for limits in (
+        wilson(*bad),
+        newcombe(*bad, 1, 2),
+        newcombe(1, 2, *bad),
+        ratio(*bad, 1, 2),
+        ratio(1, 2, *bad),
+    ):
+        assert all(math.isnan(limit) for limit in limits)
+
+
+@pytest.mark.parametrize("confidence", [0.0, 1.0, -1.0, 2.0, math.nan])
+def test_unusable_coverage_gives_limits_on_which_nothing_can_pass(confidence):
+    assert math.isnan(quantile(confidence))
+    assert all(math.isnan(limit) for limit in wilson(1, 2, confidence=confidence))
+    assert all(math.isnan(limit) for limit in ratio(1, 2, 1, 2, confidence=confidence))
+
+
+def test_intervals_that_must_hold_together_are_wider():
+    assert simultaneous(0.95, 10) == pytest.approx(0.995)
+    assert simultaneous(0.95, 0) == 0.95
+
+
+def _mean_coverage(limits, sizes, rates):
+    """Exact coverage of a two-sample interval, averaged over rates: every outcome weighted by its chance."""
+    n, m = sizes
+    xs, ys = np.arange(n + 1), np.arange(m + 1)
+    table = np.array([[limits(x, n, y, m) for y in ys] for x in xs])
+    covered = []
+    for p, q, truth in rates:
+        chance = np.outer(binom.pmf(xs, n, p), binom.pmf(ys, m, q))
+        covered.append((chance * ((table[:, :, 0] <= truth) & (truth <= table[:, :, 1]))).sum())
+    return float(np.mean(covered))
+
+
+@pytest.mark.parametrize("sizes", [(10, 10), (12, 30), (30, 30)])
+def test_intervals_of_small_groups_cover_within_a_point_of_nominal(sizes):
+    rng = np.random.default_rng(3)
+    pairs = rng.uniform(0.05, 0.95, size=(150, 2))
+    gaps = _mean_coverage(newcombe, sizes, [(p, q, p - q) for p, q in pairs])
+    ratios = _mean_coverage(ratio, sizes, [(p, q, p / q) for p, q in pairs])
+    assert gaps == pytest.approx(0.95, abs=0.012 if min(sizes) <= 10 else 0.01)
+    assert ratios == pytest.approx(0.95, abs=0.012 if min(sizes) <= 10 else 0.01)
+
+
+@pytest.mark.parametrize("total", [5, 10, 20, 50, 200])
+def test_wilson_covers_within_a_point_of_nominal_on_average_over_rates(total):
+    successes = np.arange(total + 1)
+    limits = np.array([wilson(int(x), total) for x in successes])
+    rates = np.linspace(0.0005, 0.9995, 1000)
+    covered = [
+        (binom.pmf(successes, total, rate) * ((limits[:, 0] <= rate) & (rate <= limits[:, 1]))).sum()
+        for rate in rates
+    ]
+    assert np.mean(covered) == pytest.approx(0.95, abs=0.01)
