@@ -71,6 +71,6 @@ def test_beyond_what_is_counted_exactly_an_interval_decides(build, answer, findi
     doubled = finding(answer("uniqueness", build(pa.concat_tables([table, table.slice(0, 30_000)]))), "")
     assert doubled.status is Status.FAIL
     assert doubled.observed == pytest.approx(30 / 330, rel=0.1)
-    for repeated in (2_960, 3_100):
+    for repeated in (2_850, 3_100):
         close = pa.concat_tables([table, table.slice(0, repeated)])
         assert finding(answer("uniqueness", build(close)), "").status is Status.INCONCLUSIVE
