@@ -166,7 +166,7 @@ def wasserstein(reference: ColumnProfile, current: ColumnProfile) -> float:
 
     Returns:
         At least 0; infinite where infinities have moved; NaN where a window has no values. From bins it
-        is within 0.4 % of the sum of both windows' mean absolute values.
+        is within 2**-8 of the sum of both windows' mean absolute values (and 2**-1028, for denormals).
 
     Source:
         Vallender (1974), Theory of Probability and its Applications 18:784-786.

@@ -103,7 +103,8 @@ def proxy_strength(
         confidence: Two-sided coverage over all groups together, in (0, 1).
 
     Returns:
-        The strength; ``None`` where the feature has no values, or no group has both members and non-members.
+        The strength; ``None`` where the feature has no values or none that is common enough to compare, or no
+        group has both members and non-members.
 
     Source:
         Cramér (1946), Mathematical Methods of Statistics, 21.9; bias correction of Bergsma (2013),
@@ -113,15 +114,22 @@ def proxy_strength(
     z = quantile(confidence)
     if all(column.rows == column.missing for column in columns.values()) or math.isnan(z):
         return None
-    table = _table(list(columns.values()))
-    sizes = table.sum(axis=1)
-    total = float(sizes.sum())
-    predicted = [index for index, size in enumerate(sizes) if min_group_size <= size < total and size > 0.0]
+    rows = np.array([float(column.rows) for column in columns.values()])
+    total = rows.sum()
+    predicted = [index for index, size in enumerate(rows) if max(1, min_group_size) <= size < total]
     if not predicted:
         return None
+    smallest = min(min(rows[index], total - rows[index]) for index in predicted)
+    table = _table(list(columns.values()), bins=int(np.clip(smallest / _FEWEST_EXPECTED, 2, _BINS)))
     z = quantile(simultaneous(confidence, len(predicted)))
     levels = list(columns)
-    results = [(*_v(table[index], table.sum(axis=0) - table[index], z), levels[index]) for index in predicted]
+    results = []
+    for index in predicted:
+        members, others = _pooled(table[index], table.sum(axis=0) - table[index])
+        if members.size > 1 or table.shape[1] == 1:
+            results.append((*_v(members, others, z), levels[index]))
+    if not results:
+        return None
     value, _, _, group = max(results, key=lambda result: result[0])
     interval = max(result[1] for result in results), max(result[2] for result in results)
     return Strength(group=group, value=value, interval=interval, n=int(total))
@@ -141,7 +149,11 @@ def _problem(
 
 def _finding(blank: Finding, strength: Strength | None, limit: float) -> Finding:
     if strength is None:
-        return replace(blank, reason="the feature has no values, or no group is large enough to predict")
+        return replace(
+            blank,
+            reason="the feature has no values, none that is common, or no group is large enough to predict",
+            remedy="Leave the feature out if it identifies rows; otherwise coarsen it or judge more rows.",
+        )
     low, high = strength.interval
     measured = replace(
         blank,
@@ -165,15 +177,15 @@ def _finding(blank: Finding, strength: Strength | None, limit: float) -> Finding
     )
 
 
-def _table(columns: list[ColumnProfile]) -> Floats:
+def _table(columns: list[ColumnProfile], *, bins: int) -> Floats:
     """Rows per group and bin of the feature, missing values as the last bin; shape (groups, bins)."""
     counts, ordered = aligned_counts(columns)
-    if ordered and counts.shape[1] > _BINS:
+    if ordered and counts.shape[1] > bins:
         mass = counts.sum(axis=0)
         middle = np.cumsum(mass) - mass / 2.0
-        bins = np.minimum((middle / mass.sum() * _BINS).astype(np.int64), _BINS - 1)
-        merged = np.zeros((len(columns), _BINS))
-        np.add.at(merged.T, bins, counts.T)
+        at = np.minimum((middle / mass.sum() * bins).astype(np.int64), bins - 1)
+        merged = np.zeros((len(columns), bins))
+        np.add.at(merged.T, at, counts.T)
         counts = merged
     missing = np.array([[float(column.missing)] for column in columns])
     table = np.concatenate([counts, missing], axis=1)
@@ -182,7 +194,6 @@ def _table(columns: list[ColumnProfile]) -> Floats:
 
 def _v(members: Floats, others: Floats, z: float) -> tuple[float, float, float]:
     """Cramér's V of one group against the rest, and its interval."""
-    members, others = _pooled(members, others)
     cells = members + others
     n = cells.sum()
     share = members.sum() / n

@@ -20,7 +20,7 @@ SHAPES = {
     "cauchy": lambda rng, n: rng.standard_cauchy(n),
     "integers": lambda rng, n: rng.poisson(3.0, n).astype(float),
     "ties": lambda rng, n: np.round(rng.standard_normal(n), 1),
-    "constant": lambda rng, n: np.full(n, 7.25),
+    "constant": lambda _, n: np.full(n, 7.25),
     "denormal": lambda rng, n: rng.random(n) * 1e-310,
     "huge": lambda rng, n: rng.standard_normal(n) * 1e150,
     "mixed signs": lambda rng, n: rng.standard_normal(n) * 10.0 ** rng.integers(-5, 5, n),

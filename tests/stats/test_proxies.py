@@ -1,0 +1,130 @@
+"""Features that stand in for a protected attribute are told by how well they predict it."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from scipy.stats.contingency import association
+
+from aims_pipelines.core.verdict import Status
+from aims_pipelines.measure import profile_frame, profile_table
+from aims_pipelines.stats.profile import GroupSpec
+from aims_pipelines.stats.proxies import proxy_findings, proxy_strength
+
+
+def profile(columns):
+    return profile_table(pa.table(columns), groups=(GroupSpec(columns=("sex",)),), rows=False)
+
+
+def judged(columns, **options):
+    settings = {"grouping": "sex", "limit": 0.5, "min_group_size": 10} | options
+    return {finding.target: finding for finding in proxy_findings(profile(columns), **settings)}
+
+
+def test_strength_agrees_with_cramers_v_of_scipy(real_data):
+    frame = pd.read_csv(real_data / "adult-train.csv")[["sex", "relationship", "occupation", "race"]]
+    measured = profile_frame(frame, groups=(GroupSpec(columns=("sex",)),))
+    for feature in ("relationship", "occupation", "race"):
+        columns = {level: group.columns[feature] for level, group in measured.groups["sex"].items()}
+        table = pd.crosstab(frame.sex, frame[feature].fillna("?")).to_numpy()
+        assert proxy_strength(columns).value == pytest.approx(association(table, method="cramer"), abs=0.003)
+
+
+def test_the_known_proxy_in_real_data_is_found_and_ranked_first(real_data):
+    frame = pd.read_csv(real_data / "adult-train.csv")
+    findings = proxy_findings(
+        profile_frame(frame, groups=(GroupSpec(columns=("sex",)),)),
+        grouping="sex",
+        limit=0.5,
+        min_group_size=100,
+    )
+    assert findings[0].target == "relationship -> sex"
+    assert findings[0].status is Status.FAIL
+    assert all(finding.status is Status.PASS for finding in findings[1:])
+    assert "sex -> sex" not in {finding.target for finding in findings}
+
+
+def test_a_perfect_stand_in_has_strength_one_and_noise_none():
+    rng = np.random.default_rng(0)
+    women = rng.random(4000) < 0.3
+    findings = judged(
+        {
+            "sex": np.where(women, "f", "m"),
+            "title": np.where(women, "Ms", "Mr"),
+            "height": rng.normal(170.0, 10.0, 4000) - 1000.0 * women,
+            "noise": rng.standard_normal(4000),
+            "missing if f": pa.array(np.ones(4000), mask=women),
+        }
+    )
+    for name in ("title", "height", "missing if f"):
+        assert findings[f"{name} -> sex"].observed == pytest.approx(1.0, abs=0.01)
+        assert findings[f"{name} -> sex"].status is Status.FAIL
+    assert findings["noise -> sex"].observed < 0.05
+    assert findings["noise -> sex"].status is Status.PASS
+
+
+def test_few_rows_can_show_neither():
+    rng = np.random.default_rng(1)
+    women = rng.random(40) < 0.5
+    finding = judged({"sex": np.where(women, "f", "m"), "x": rng.standard_normal(40) + 1.2 * women})[
+        "x -> sex"
+    ]
+    assert finding.status is Status.INCONCLUSIVE
+    assert finding.interval[0] <= 0.5 < finding.interval[1]
+
+
+def test_hashed_categories_are_judged_too():
+    rng = np.random.default_rng(2)
+    women = rng.random(30_000) < 0.5
+    code = rng.integers(0, 3000, 30_000) + 3000 * women
+    finding = judged({"sex": np.where(women, "f", "m"), "code": [f"k{value}" for value in code]})[
+        "code -> sex"
+    ]
+    assert finding.observed > 0.2
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"sex": pa.array([], pa.string()), "x": pa.array([], pa.float64())},
+        {"sex": ["f"], "x": [1.0]},
+        {"sex": ["f"] * 500, "x": np.arange(500.0)},
+        {"sex": ["f", "m"] * 3, "x": np.arange(6.0)},
+        {"sex": ["f", "m"] * 500, "x": pa.array([None] * 1000, pa.float64())},
+        {"sex": pa.array([None] * 500, pa.string()), "x": np.arange(500.0)},
+    ],
+    ids=["empty", "one row", "single group", "groups too small", "all null", "no group stated"],
+)
+def test_nothing_to_judge_by_is_inconclusive_with_a_reason(columns):
+    findings = judged(columns)
+    assert findings
+    assert all(finding.status is Status.INCONCLUSIVE and finding.reason for finding in findings.values())
+
+
+@pytest.mark.parametrize("limit", [math.nan, -1.0, 2.0])
+def test_a_limit_that_is_no_fraction_is_inconclusive(limit):
+    columns = {"sex": ["f", "m"] * 500, "x": np.arange(1000.0)}
+    assert [finding.status for finding in judged(columns, limit=limit).values()] == [Status.INCONCLUSIVE]
+    assert [finding.status for finding in judged(columns, confidence=limit).values()] == [Status.INCONCLUSIVE]
+
+
+@pytest.mark.parametrize(
+    ("rows", "share", "slope"), [(400, 0.3, 0.0), (400, 0.3, 0.6), (1500, 0.08, 1.0), (800, 0.5, 2.0)]
+)
+def test_the_interval_covers_the_true_strength_at_least_as_often_as_stated(rows, share, slope):
+    rng = np.random.default_rng(3)
+    cells = rng.dirichlet(np.full(8, 5.0))
+    rates = 1.0 / (1.0 + np.exp(-(np.linspace(-2, 2, 8) * slope + math.log(share / (1.0 - share)))))
+    mean = float(cells @ rates)
+    truth = math.sqrt(float(cells @ (rates - mean) ** 2) / (mean * (1.0 - mean)))
+    names = np.array([f"c{index}" for index in range(8)])
+    covered = 0
+    for _ in range(150):
+        cell = rng.choice(8, rows, p=cells)
+        women = rng.random(rows) < rates[cell]
+        measured = profile({"sex": np.where(women, "f", "m"), "x": names[cell]}).groups["sex"]
+        low, high = proxy_strength({level: group.columns["x"] for level, group in measured.items()}).interval
+        covered += low - 1e-12 <= truth <= high
+    assert covered / 150 >= 0.93
