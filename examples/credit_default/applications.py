@@ -45,7 +45,7 @@ SCHEMA = pa.schema(
         ("loan_term_months", pa.int64()),
         ("loan_purpose", pa.string()),
         ("channel", pa.string()),
-        ("default", pa.int64()),
+        ("outcome", pa.string()),
     ]
 )
 

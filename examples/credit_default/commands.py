@@ -1,7 +1,6 @@
 """The commands that the demo gives: what is run, what is expected of it, and where its output is kept."""
 
 import json
-import os
 import shlex
 import subprocess
 import sys
@@ -99,7 +98,7 @@ class Commands:
             done = subprocess.run(  # noqa: S603 - our own interpreter with arguments of our own
                 command,
                 cwd=self.place.project,
-                env={**os.environ, **self.place.environment(), **(environment or {})},
+                env={**self.place.environment(), **(environment or {})},
                 capture_output=True,
                 text=True,
                 encoding="utf-8",

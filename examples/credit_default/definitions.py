@@ -37,14 +37,14 @@ class Arrival(dg.Config):
     """What arrives. Without any of it, a file that is there already stays."""
 
     path: str = Field("", description=f"File to take, .parquet or .csv; by default that of {INPUT}.")
-    rows: int = Field(40_000, ge=1, description="Rows to generate if no file is given.")
+    rows: int = Field(100_000, ge=1, description="Rows to generate if no file is given.")
     seed: int = Field(1, ge=0, description="Seed of the generated rows.")
     fault: str = Field("", description="Fault to plant in generated rows, such as missing or missing=0.1.")
     anew: bool = Field(False, description="Generate even if a file is there already.")
 
 
 @dg.asset(group_name="credit_default", kinds={"parquet"})
-def delivery(config: Arrival, aims: AimsResource) -> dg.MaterializeResult:
+def delivery(config: Arrival, aims: AimsResource) -> dg.MaterializeResult[None]:
     """The file as it arrives: nobody has looked at it yet."""
     landing = aims.project.source_path("applications")
     given = config.path or os.environ.get(INPUT, "")

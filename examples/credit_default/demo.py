@@ -1,6 +1,6 @@
 """The story of the reference project, told in the terminal and checked while it is told.
 
-    python -m examples.credit_default.demo [--rows 40000] [--output FOLDER]
+    python -m examples.credit_default.demo [--rows 100000] [--output FOLDER]
 
 A clean batch is published and a model of it registered; four bad batches are refused while the last good version
 stays current; an auditor verifies the ledger and catches an entry that somebody changed. Everything is done with the
@@ -11,6 +11,7 @@ command ``aims`` and the one-file verifier, as anybody else would. Exit code 0 m
 import argparse
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ from examples.credit_default.commands import Commands, StoryError
 from examples.credit_default.faults import FAULTS, Planted
 from examples.credit_default.workplace import Workplace
 
-LEAST_ROWS = 20_000
+LEAST_ROWS = 50_000
+_MOST_REASONS = 2
 BAD_BATCHES = ("schema", "missing", "label-bias", "subgroup-drift")
 _TITLES = {
     "schema": "a broken schema",
@@ -39,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Tell the story; return 0 if all of it came out as told."""
     parser = argparse.ArgumentParser(prog="python -m examples.credit_default.demo", description=__doc__)
     parser.add_argument(
-        "--rows", type=int, default=40_000, metavar="N", help="rows of a batch (default 40000)"
+        "--rows", type=int, default=100_000, metavar="N", help="rows of a batch (default 100000)"
     )
     parser.add_argument("--output", type=Path, default=None, metavar="FOLDER", help="default demo-output")
     options = parser.parse_args(arguments)
@@ -130,20 +132,20 @@ class Story:
             self._require(f"'{below}' is not run", assets[below]["outcome"], "not run".__eq__)
         now = self.commands.current_versions()
         self._require("every version is the one from before", now, self.current.__eq__)
-        self.console.print(
-            f"Refused by [bold red]{fault.check}[/]. Still current: {self._versions()}.", soft_wrap=True
-        )
+        for line in self._reasons(assets["applications"]["message"], fault.check):
+            self.console.print(f"[red]{escape(line)}[/]", soft_wrap=True)
+        self.console.print(f"Nothing was published. Still current: {self._versions()}.", soft_wrap=True)
 
     def audit(self) -> None:
         """An auditor verifies the exported ledger, and catches an entry that somebody changed."""
         self._chapter(len(BAD_BATCHES) + 2, "The auditor comes")
-        export, verifier = self.place.audit / "ledger.jsonl", self.place.audit / "verify.py"
+        export, verifier = self.place.audit / "ledger.zip", self.place.audit / "verify.py"
         self.commands.aims("ledger", "verify", expect=0)
         self.commands.aims("ledger", "export", str(export), expect=0)
         verifier.write_text(self.commands.aims("ledger", "verifier", expect=0), encoding="utf-8")
         said = self.commands.verifier(verifier, export, expect=0)
         self.console.print(f"  {escape(said.strip().splitlines()[-1])}", soft_wrap=True)
-        copy = self.place.audit / "ledger-tampered.jsonl"
+        copy = self.place.audit / "ledger-tampered.zip"
         line = tamper(export, copy)
         self.console.print(
             f"Somebody turns a refusal into a pass, in line {line} of a copy, and hands that in:",
@@ -157,7 +159,7 @@ class Story:
         """Where the results are."""
         self.console.rule("[bold]Where to look")
         for what, where in (
-            ("The model's card", self.commands.card()),
+            ("The model's card", str(self._card())),
             ("Lineage, verdicts, registry", "make ui"),
             ("State of the project", f"cd {self.place.project} && aims status"),
             ("What the auditor got", str(self.place.audit)),
@@ -195,6 +197,17 @@ class Story:
             )
         self.console.print(table)
 
+    def _reasons(self, message: str, check: str) -> list[str]:
+        """Give the lines of a refusal that a check is answerable for."""
+        lines = [line for line in message.splitlines() if line.startswith((f"  {check}[", f"  {check}:"))]
+        self._require(f"the refusal names '{check}'", lines, bool)
+        return lines[:_MOST_REASONS]
+
+    def _card(self) -> Path:
+        cards = sorted((self.place.project / ".aims" / "mlflow-artifacts").rglob("card.html"))
+        self._require("the model has one card", len(cards), (1).__eq__)
+        return cards[0]
+
     def _versions(self) -> str:
         return ", ".join(f"{name} {version.split()[0]}" for name, version in self.current.items())
 
@@ -204,14 +217,21 @@ class Story:
 
 
 def tamper(export: Path, copy: Path) -> int:
-    """Copy an exported ledger and turn the first failed verdict in it into a pass; return its line number."""
-    lines = export.read_text(encoding="utf-8").splitlines(keepends=True)
-    for index, line in enumerate(lines):
-        if '"status":"fail"' in line:
-            lines[index] = line.replace('"status":"fail"', '"status":"pass"')
-            copy.write_text("".join(lines), encoding="utf-8")
-            return index + 1
-    raise StoryError(f"Told: the ledger holds refusals.\nFound: none in {export}.")
+    """Copy an exported ledger and turn the first refusal in it into a pass; return the number of its line."""
+    changed = 0
+    with zipfile.ZipFile(export) as source, zipfile.ZipFile(copy, "w", zipfile.ZIP_DEFLATED) as target:
+        for name in source.namelist():
+            data = source.read(name)
+            if name.endswith(".jsonl") and not changed:
+                lines = data.splitlines(keepends=True)
+                changed = next((i for i, line in enumerate(lines, start=1) if b'"status":"fail"' in line), 0)
+                if changed:
+                    lines[changed - 1] = lines[changed - 1].replace(b'"status":"fail"', b'"status":"pass"')
+                data = b"".join(lines)
+            target.writestr(name, data)
+    if not changed:
+        raise StoryError(f"Told: the ledger holds refusals.\nFound: none in {export}.")
+    return changed
 
 
 if __name__ == "__main__":

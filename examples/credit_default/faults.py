@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from examples.credit_default.population import BLOCK_ROWS, Block, stream
+from examples.credit_default.population import BLOCK_ROWS, DEFAULT, Block, stream
 
 Spoil = Callable[[Block, np.random.Generator, float], None]
 
@@ -82,7 +82,7 @@ def _missing(block: Block, random: np.random.Generator, size: float) -> None:
 
 def _label_bias(block: Block, random: np.random.Generator, size: float) -> None:
     flipped = (random.random(BLOCK_ROWS) < size) & (block.columns["sex"] == "female")
-    block.columns["default"] = np.where(flipped, 1, block.columns["default"])
+    block.columns["outcome"] = np.where(flipped, DEFAULT, block.columns["outcome"])
 
 
 def _subgroup_drift(block: Block, random: np.random.Generator, size: float) -> None:  # noqa: ARG001 - every fault has this signature

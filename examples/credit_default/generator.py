@@ -71,7 +71,8 @@ def truth() -> dict[str, object]:
     """Give everything that is known about the rows, as JSON can hold it."""
     return {
         "label": {
-            "column": "default",
+            "column": "outcome",
+            "positive": population.DEFAULT,
             "model": "logistic",
             "intercept": population.INTERCEPT,
             "log_odds": dict(population.TRUTH),

@@ -72,7 +72,7 @@ FEMALE_LOG_INCOME = -0.08
 INCOME_TAIL_SHARE = 0.015
 """Share of incomes that are multiplied by a Pareto variable of index 2.5: the heavy tail."""
 
-HOUSINGS = ("rent", "mortgage", "own")
+DEFAULT, REPAID = "default", "repaid"
 
 INTERCEPT = -2.25
 CENTRE: Mapping[str, float] = {
@@ -139,7 +139,8 @@ def draw(seed: int, block: int, newest: date) -> Block:
     days = random.integers(0, WINDOW_DAYS, BLOCK_ROWS)
     columns["application_date"] = np.datetime64(newest, "D") - days.astype("timedelta64[D]")
     log_odds = INTERCEPT + sum(TRUTH[name] * values for name, values in terms(columns).items())
-    columns["default"] = (random.random(BLOCK_ROWS) < 1 / (1 + np.exp(-log_odds))).astype(np.int64)
+    defaults = random.random(BLOCK_ROWS) < 1 / (1 + np.exp(-log_odds))
+    columns["outcome"] = np.where(defaults, DEFAULT, REPAID)
     missing = {name: random.random(BLOCK_ROWS) < share for name, share in MISSING.items()}
     del columns["strain"]
     return Block(first=first, columns=columns, missing=missing)

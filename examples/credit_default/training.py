@@ -6,7 +6,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from sklearn.pipeline import Pipeline
 
-LABEL = "default"
+LABEL = "outcome"
 NUMBERS = (
     "income",
     "loan_amount",

@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         wanted = servers(
             place, host=options.host, dagster_port=options.dagster_port, mlflow_port=options.mlflow_port
         )
-        return _serve(wanted, place.environment(), console)
+        return _serve(wanted, {**place.environment(), "DAGSTER_HOME": str(place.dagster_home)}, console)
     except AimsError as error:
         Console(stderr=True).print(str(error), markup=False, highlight=False, soft_wrap=True)
         return error.exit_code
@@ -146,7 +146,7 @@ def _start(server: Server, environment: Mapping[str, str]) -> "subprocess.Popen[
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **environment},
+            env=environment,
             start_new_session=True,
         )
 

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,14 +59,15 @@ class Workplace:
         """MLflow's database."""
         return f"sqlite:///{self.project / '.aims' / 'mlflow.db'}"
 
-    def environment(self) -> Mapping[str, str]:
-        """Environment variables that bring commands and servers to this place."""
+    def environment(self) -> dict[str, str]:
+        """Give the environment of commands that work here: that of this process, with no other Dagster home."""
+        path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         return {
-            "DAGSTER_HOME": str(self.dagster_home),
+            **{name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"},
+            "PYTHONPATH": path,
             "DAGSTER_DISABLE_TELEMETRY": "yes",
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "GX_ANALYTICS_ENABLED": "false",
-            "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
         }
 
     def prepare(self) -> None:

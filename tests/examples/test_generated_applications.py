@@ -85,7 +85,9 @@ def test_logistic_regression_recovers_the_stated_coefficients(clean: pd.DataFram
         }
     ).astype(float)
     centred = features - pd.Series(truths["centred_at"]).reindex(features.columns).fillna(0.0)
-    model = LogisticRegression(C=np.inf, max_iter=2_000, tol=1e-8).fit(centred, rows.default)
+    model = LogisticRegression(C=np.inf, max_iter=2_000, tol=1e-8).fit(
+        centred, rows.outcome == truths["positive"]
+    )
     design = np.column_stack([np.ones(len(centred)), centred])
     score = model.predict_proba(centred)[:, 1]
     error = np.sqrt(np.diag(np.linalg.inv(design.T @ (design * (score * (1 - score))[:, None]))))
@@ -102,7 +104,7 @@ def test_natural_missingness_is_as_stated_and_unrelated_to_the_label(clean: pd.D
         lost = int(clean[name].isna().sum())
         if name in stated:
             assert stats.binomtest(lost, len(clean), stated[name]).pvalue > 1e-4
-            in_default = clean[name].isna()[clean.default == 1]
+            in_default = clean[name].isna()[clean.outcome == "default"]
             assert stats.binomtest(int(in_default.sum()), len(in_default), stated[name]).pvalue > 1e-4
         else:
             assert lost == 0, name
@@ -135,7 +137,7 @@ def test_the_window_of_dates_ends_on_the_newest_date(clean: pd.DataFrame):
     ("fault", "touched"),
     [
         ("missing", {"income"}),
-        ("label-bias", {"default"}),
+        ("label-bias", {"outcome"}),
         ("subgroup-drift", {"utilisation"}),
         ("population-drift", {"utilisation", "income"}),
     ],
@@ -155,10 +157,10 @@ def test_missing_loses_the_stated_share_of_incomes():
 
 def test_label_bias_flips_the_stated_share_of_good_labels_of_women_only():
     before, after = frame(60_000), frame(60_000, "label-bias")
-    flipped = before.default != after.default
+    flipped = before.outcome != after.outcome
     assert set(before.sex[flipped]) == {"female"}
-    assert set(before.default[flipped]) == {0}
-    eligible = (before.sex == "female") & (before.default == 0)
+    assert set(before.outcome[flipped]) == {"repaid"}
+    eligible = (before.sex == "female") & (before.outcome == "repaid")
     assert stats.binomtest(int(flipped.sum()), int(eligible.sum()), 0.15).pvalue > 1e-4
 
 
