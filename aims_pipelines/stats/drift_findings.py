@@ -225,13 +225,16 @@ def _moved(judged: Judged, at: int, kind: Shift, observed: float) -> str:
         return f"values moved {'up' if observed > 0 else 'down'} by {abs(observed):.3g} standard deviations"
     if kind is Shift.SHAPE:
         return f"the distribution moved by up to {observed:.3g} of the rows"
+    cell = int(block.shifts.cell[at])
+    named = block.labels[cell] if block.labels and cell >= 0 else ""
     if kind is Shift.SHARES:
-        return f"the shares moved by {observed:.3g} of the rows together"
+        return (
+            f"the shares moved by {observed:.3g} of the rows together{f', most in {named}' if named else ''}"
+        )
     direction = "rose" if observed > 0 else "fell"
     if block.subject == "missing":
         return f"missing values {direction} by {abs(observed):.3g} of the rows"
-    cell = int(block.shifts.cell[at])
-    name = f"the share of {block.labels[cell]}" if block.labels and cell >= 0 else "one category's share"
+    name = f"the share of {named}" if named else "one category's share"
     return f"{name} {direction} by {abs(observed):.3g}"
 
 
@@ -240,5 +243,11 @@ def _passed(judged: Judged, at: int, moved: str) -> str:
     if judged.largest_variance[list(judged.block.units).index(at)] == float("inf"):
         return "too few rows have a value for a shift that matters"
     if not shifts.possible[at]:
+        if judged.block.subject == "missing":
+            return (
+                "missing throughout both windows"
+                if shifts.observed[at]
+                else "no missing values in either window"
+            )
         return "nothing varies: one value, or none that is common, in both windows"
     return moved

@@ -167,7 +167,7 @@ def share_shifts(before: Floats, after: Floats, *, wobble: float, present: Float
         after=m,
         spread=_largest_spread(np.nan_to_num(pooled)),
         tests=np.full(units, float(alone)),
-        cell=np.where(use_all | (cell >= kept.size), -1, kept[np.minimum(cell, kept.size - 1)]),
+        cell=np.where(cell >= kept.size, -1, np.append(kept, -1)[np.minimum(cell, kept.size)]),
         ordered=np.zeros(units, dtype=bool),
         coarse=np.zeros(units, dtype=bool),
         present=present,
@@ -230,7 +230,7 @@ def _clipped_shift(
         return np.zeros(n.size), np.zeros(n.size)
     # Centred and scaled by hand, so that neither huge nor denormal values spoil the sums.
     low, high = inner[0], inner[-1]
-    middle, half = low / 2.0 + high / 2.0, max(high / 2.0 - low / 2.0, 1e-300)
+    middle, half = low / 2.0 + high / 2.0, max(high / 2.0 - low / 2.0, 5e-324)
     scores = (np.clip(points, low, high) - middle) / half
     powers = np.stack([scores, scores**2, scores**3], axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -267,7 +267,11 @@ def _far_from_zero(
         size = first[:, 0] + second[:, 0]
         between = first[:, 0] * second[:, 0] / size * (now - was) ** 2
         spread = np.sqrt((first[:, 1] + second[:, 1] + between) / (size - 1.0))
-    far = abs(was[0]) > _FAR_FROM_ZERO * spread[0] and abs(now[0]) > _FAR_FROM_ZERO * spread[0]
+    far = (
+        spread[0] > 0.0
+        and abs(was[0]) > _FAR_FROM_ZERO * spread[0]
+        and abs(now[0]) > _FAR_FROM_ZERO * spread[0]
+    )
     return (was, now, spread) if far else None
 
 
