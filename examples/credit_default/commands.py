@@ -38,14 +38,13 @@ class Commands:
 
     def materialize(self, file: Path, *, expect: int) -> dict[str, Any]:
         """Let a batch arrive and materialise everything; give the report as the command prints it."""
-        shown = f"CREDIT_DEFAULT_INPUT={file.name} aims materialize"
-        out = self.aims(
+        printed = self.aims(
             *("materialize", "--format", "json"),
             expect=expect,
-            shown=shown,
+            shown=f"CREDIT_DEFAULT_INPUT={file.name} aims materialize",
             environment={"CREDIT_DEFAULT_INPUT": str(file)},
         )
-        report: dict[str, Any] = json.loads(out)
+        report: dict[str, Any] = json.loads(printed)
         return report
 
     def current_versions(self) -> dict[str, str]:
@@ -105,16 +104,25 @@ class Commands:
                 stdin=subprocess.DEVNULL,
                 check=False,
             )
-        log = self.place.logs / f"{self._count:02d}-{Path(command[-1]).stem if shown else 'quiet'}.log"
+        words = [Path(word).stem for word in command[1:] if not word.startswith("-")][:3]
+        log = self.place.logs / f"{self._count:02d}-{'-'.join(words)}.log"
         log.write_text(f"$ {shlex.join(command)}\n{done.stdout}\n{done.stderr}\n", encoding="utf-8")
         if shown:
             self.console.print(
                 f"[cyan]$ {escape(shown)}[/]  [dim]{time.monotonic() - started:.1f} s[/]", soft_wrap=True
             )
         if done.returncode != expect:
-            tail = "\n".join((done.stderr or done.stdout).strip().splitlines()[-12:])
             raise StoryError(
                 f"Told: {shown or shlex.join(command)} ends with code {expect}.\n"
-                f"Found: {done.returncode}.\n{tail}\nAll of its output: {log}"
+                f"Found: {done.returncode}.\n{_explained(done.stdout, done.stderr)}\nAll of its output: {log}"
             )
         return done.stdout
+
+
+def _explained(printed: str, errors: str) -> str:
+    """Say in a few lines what a command had to say about its end."""
+    try:
+        assets = json.loads(printed)["assets"]
+    except (ValueError, TypeError, KeyError):
+        return "\n".join((errors or printed).strip().splitlines()[-12:])
+    return "\n".join(f"{asset['name']}: {asset['outcome']}. {asset['message']}".strip() for asset in assets)
