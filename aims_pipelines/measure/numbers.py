@@ -15,7 +15,17 @@ from numpy.typing import NDArray
 from aims_pipelines.measure.atoms import Atoms
 from aims_pipelines.measure.cells import Cells, CountTable
 from aims_pipelines.measure.lowering import Numbers
-from aims_pipelines.stats.bins import KEY_SHIFT, KEYS, gather, into_steps, keys_of, representatives, step_for
+from aims_pipelines.stats.bins import (
+    FINEST,
+    KEYS,
+    MANTISSA_BITS,
+    bits_for,
+    gather,
+    into_steps,
+    keys_of,
+    representatives,
+    step_for,
+)
 from aims_pipelines.stats.moments import NO_MOMENTS, add_moments, moments_of
 from aims_pipelines.stats.profile import Distribution, Moments
 
@@ -59,9 +69,11 @@ class NumberTally:
         self._nulls = [CountTable() for _ in range(groupings)]  # one slot for nulls, one for NaNs
         self._moments: list[dict[int, Moments]] = [{} for _ in range(groupings)]
         self._atoms: Atoms | None = Atoms()
-        self._keys: Slots = np.zeros(1, np.int64)
+        # Bins: the point of every slot (none for slot 0), and the slot of every key from the base on.
+        self._points: Floats = np.full(1, np.nan)
         self._table: Slots = np.zeros(1, np.int64)
-        self._points: Floats = np.zeros(0)
+        self._base, self._bits = 0, FINEST
+        self._low, self._high = math.inf, -math.inf
         self._step = 0.0
 
     def add(self, numbers: Numbers, groupings: Sequence[Cells]) -> None:
@@ -115,25 +127,69 @@ class NumberTally:
         if self._temporal:
             self._add_steps(block, grouping, cell)
         else:
-            np.right_shift(block.view(np.uint64), np.uint64(KEY_SHIFT), out=words)
-            self._count_keys(words.view(np.int64), slots, grouping, cell)
+            self._add_bins(block, smallest, largest, (grouping, cell))
         moments = self._moments[grouping]
         moments[cell] = add_moments(
             moments.get(cell, NO_MOMENTS), block_moments(block, smallest, largest, moments.get(cell))
         )
 
-    def _count_keys(self, keys: Slots, slots: Slots, grouping: int, cell: int) -> None:
+    def _add_bins(self, block: Floats, smallest: float, largest: float, place: tuple[int, int]) -> None:
+        grouping, cell = place
+        if self._bits > MANTISSA_BITS and not self._low <= smallest <= largest <= self._high:
+            ordinary = np.isfinite(block) & (block != 0.0)
+            if not ordinary.all():
+                for point, count in zip(*np.unique(block[~ordinary], return_counts=True), strict=True):
+                    self._counts[grouping].add_at(cell, self._slot_of(float(point)), int(count))
+                block = block[ordinary]
+                if not len(block):
+                    return
+                smallest, largest = float(block.min()), float(block.max())
+            self._widen(smallest, largest)
+        slots, words = _SCRATCH.slots[: len(block)], _SCRATCH.words[: len(block)]
+        np.right_shift(block.view(np.uint64), np.uint64(52 - self._bits), out=words)
+        keys = words.view(np.int64)
+        if self._base:
+            np.subtract(keys, self._base, out=keys)
         self._table.take(keys, out=slots, mode="clip")
-        counts = np.bincount(slots, minlength=len(self._keys))
+        counts = np.bincount(slots, minlength=len(self._points))
         if counts[0]:  # slot 0 stands for keys not seen before
-            self._number(np.unique(keys[slots == 0]))
+            fresh = np.unique(keys[slots == 0])
+            self._table[fresh] = np.arange(len(self._points), len(self._points) + len(fresh))
+            self._points = np.concatenate((self._points, representatives(fresh + self._base, self._bits)))
             self._table.take(keys, out=slots, mode="clip")
-            counts = np.bincount(slots, minlength=len(self._keys))
+            counts = np.bincount(slots, minlength=len(self._points))
         self._counts[grouping].add_row(cell, counts)
 
-    def _number(self, keys: Slots) -> None:
-        self._table[keys] = np.arange(len(self._keys), len(self._keys) + len(keys))
-        self._keys = np.concatenate((self._keys, keys))
+    def _slot_of(self, point: float) -> int:
+        """Slot of a point that has no place in the table: zero or an infinity."""
+        known = np.flatnonzero(self._points == point)
+        if not len(known):
+            self._points = np.append(self._points, point + 0.0)
+            return len(self._points) - 1
+        return int(known[0])
+
+    def _widen(self, smallest: float, largest: float) -> None:
+        """Make room in the table for all keys between two values, with fewer bits if it takes too many."""
+        if self._low <= smallest and largest <= self._high:
+            return
+        self._low, self._high = min(self._low, smallest), max(self._high, largest)
+        ends = np.array([self._low, self._high])
+        bits = bits_for(ends, self._bits)
+        points, places = np.unique(
+            representatives(keys_of(self._points[1:], bits), bits), return_inverse=True
+        )
+        for table in self._counts:
+            table.renumber(np.concatenate((np.zeros(1, np.int64), places + 1)), len(points) + 1)
+        self._points, self._bits = np.concatenate((np.full(1, np.nan), points)), bits
+        slots = np.arange(1, len(points) + 1)
+        if bits == MANTISSA_BITS:
+            self._base, self._table = 0, np.zeros(KEYS, np.int64)
+        else:
+            base, top = sorted(keys_of(ends, bits).tolist())
+            self._base, self._table = base, np.zeros(top - base + 1, np.int64)
+            placed = np.isfinite(points) & (points != 0.0)  # the others are found by _slot_of
+            points, slots = points[placed], slots[placed]
+        self._table[keys_of(points, bits) - self._base] = slots
 
     def _leave_atoms(self, values: Floats, block: Floats) -> None:
         """Change over from values to bins."""
@@ -148,11 +204,12 @@ class NumberTally:
             self._points = values
             self._move_to_steps(step_for(np.concatenate((values, block)), 0.0))
             return
-        self._table = np.zeros(KEYS, np.int64)
-        keys = keys_of(values)
-        self._number(np.unique(keys))
+        self._points = np.concatenate((np.full(1, np.nan), values))
         for table in self._counts:
-            table.renumber(self._table[keys], len(self._keys))
+            table.renumber(np.arange(1, len(values) + 1), len(values) + 1)
+        ordinary = values[np.isfinite(values) & (values != 0.0)]
+        if len(ordinary):
+            self._widen(float(ordinary.min()), float(ordinary.max()))
 
     def _add_steps(self, block: Floats, grouping: int, cell: int) -> None:
         points, counts = into_steps(np.sort(block), np.ones(len(block), np.int64), self._step)
@@ -195,14 +252,20 @@ class NumberTally:
         elif self._temporal:
             points, step = self._points, self._step
         else:
-            points = representatives(self._keys)
+            points, counts = self._points[1:], counts[1:]
         points, padded = gather(points, _padded(counts, len(points)))
         moments = moments_of(points, padded) if exact else NO_MOMENTS
         if not exact:
             for cell in cells:
                 moments = add_moments(moments, self._moments[grouping].get(cell, NO_MOMENTS))
         nulls, nans = (int(missing[slot]) if slot < len(missing) else 0 for slot in (0, 1))
-        distribution = Distribution(points=points, counts=padded, exact=exact, resolution=step)
+        distribution = Distribution(
+            points=points,
+            counts=padded,
+            exact=exact,
+            resolution=step,
+            mantissa_bits=MANTISSA_BITS if exact or self._temporal else self._bits,
+        )
         return NumberCell(nulls=nulls, nans=nans, distribution=distribution, moments=moments)
 
 

@@ -28,7 +28,7 @@ from aims_pipelines.measure.packing import (
     unpack_ascending,
     unpack_unsigned,
 )
-from aims_pipelines.stats.bins import keys_of, representatives
+from aims_pipelines.stats.bins import FINEST, MANTISSA_BITS, keys_of, representatives
 from aims_pipelines.stats.categories import bucket_counts, hashed_categories
 from aims_pipelines.stats.profile import (
     Categories,
@@ -45,7 +45,6 @@ MAGIC = b"AIMSPROF"
 VERSION = 1
 _HEAD = len(MAGIC) + 2 + 32
 _MOST_BYTES = 1 << 30
-_NEGATIVE = 1 << 18
 
 
 def without_rows(profile: Profile) -> Profile:
@@ -179,13 +178,14 @@ def _distribution_out(distribution: Distribution, arrays: _Writer) -> dict[str, 
     points = distribution.points
     if _is_binned(distribution):
         # Keys of negative bins descend with their values: number all bins in the order of their values.
-        keys = keys_of(points)
-        numbers = np.where(keys >= _NEGATIVE, 2 * _NEGATIVE - 1 - keys, keys + _NEGATIVE).astype(np.uint64)
+        keys, half = keys_of(points, distribution.mantissa_bits), 1 << (11 + distribution.mantissa_bits)
+        numbers = np.where(keys >= half, 2 * half - 1 - keys, keys + half).astype(np.uint64)
     else:
         numbers = order_of(points)
     return {
         "exact": distribution.exact,
         "resolution": distribution.resolution,
+        "mantissa_bits": distribution.mantissa_bits,
         "points": arrays.add(pack_ascending(numbers), len(numbers)),
         "counts": _counts_out(distribution.counts, arrays),
     }
@@ -193,14 +193,17 @@ def _distribution_out(distribution: Distribution, arrays: _Writer) -> dict[str, 
 
 def _distribution_in(out: Mapping[str, Any], arrays: _Reader) -> Distribution:
     resolution = out["resolution"]
-    exact = bool(out["exact"])
+    exact, bits = bool(out["exact"]), int(out["mantissa_bits"])
+    if not MANTISSA_BITS <= bits <= FINEST:
+        raise ValueError
     numbers = arrays.ascending(out["points"])
     if not exact and resolution is None:
         ordered = numbers.astype(np.int64)
-        if len(ordered) and ordered.max() >= 2 * _NEGATIVE:
+        half = 1 << (11 + bits)
+        if len(ordered) and ordered.max() >= 2 * half:
             raise ValueError
-        keys = np.where(ordered >= _NEGATIVE, ordered - _NEGATIVE, 2 * _NEGATIVE - 1 - ordered)
-        points = representatives(keys)
+        keys = np.where(ordered >= half, ordered - half, 2 * half - 1 - ordered)
+        points = representatives(keys, bits)
     else:
         points = in_order(numbers)
     counts = arrays.counts(out["counts"])
@@ -211,6 +214,7 @@ def _distribution_in(out: Mapping[str, Any], arrays: _Reader) -> Distribution:
         counts=counts,
         exact=exact,
         resolution=None if resolution is None else float(resolution),
+        mantissa_bits=bits,
     )
 
 

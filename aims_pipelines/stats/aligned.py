@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from aims_pipelines.stats.bins import KEYS, collapse, into_steps, keys_of
+from aims_pipelines.stats.bins import KEYS, MANTISSA_BITS, collapse, into_steps, keys_of
 from aims_pipelines.stats.categories import bucket_counts
 from aims_pipelines.stats.profile import Categories, ColumnProfile, Distribution, Kind
 
@@ -49,14 +49,15 @@ def aligned_points(
     known = [item for item in distributions if item is not None and item.points.size]
     steps = [item.resolution for item in known if item.resolution is not None]
     coarse = not all(item.exact for item in known)
+    bits = min((item.mantissa_bits for item in known if not item.exact), default=MANTISSA_BITS)
     pairs: list[tuple[Floats, NDArray[np.int64]]] = []
     for item in distributions:
         if item is None:
             pairs.append((np.empty(0), np.empty(0, np.int64)))
         elif steps and item.resolution != max(steps):
             pairs.append(into_steps(item.points, item.counts, max(steps)))
-        elif coarse and item.exact and not steps:
-            pairs.append(collapse(item.points, item.counts))
+        elif coarse and not steps and (item.exact or item.mantissa_bits != bits):
+            pairs.append(collapse(item.points, item.counts, bits))
         else:
             pairs.append((item.points, item.counts))
     if not pairs:
@@ -65,7 +66,11 @@ def aligned_points(
     lengths = [pair[0].size for pair in pairs]
     rows = np.repeat(np.arange(len(pairs)), lengths)
     counts = np.zeros((len(pairs), points.size))
-    positions = _positions(points, np.concatenate([pair[0] for pair in pairs]), binned=coarse and not steps)
+    positions = _positions(
+        points,
+        np.concatenate([pair[0] for pair in pairs]),
+        binned=coarse and not steps and bits == MANTISSA_BITS,
+    )
     counts[rows, positions] = np.concatenate([pair[1] for pair in pairs])
     return points, counts
 

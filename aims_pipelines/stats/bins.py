@@ -1,14 +1,18 @@
 """Bins that need no edges chosen ahead, so that any two profiles are comparable.
 
-A value's bin is the top 19 bits of its float64: sign, exponent and 7 bits of the mantissa. The representative
-is the middle of the bin, at most 2**-8 (0.4 %) of the value away. Zero and the denormals below 2**-1029 share
-the bin of zero; other denormals are within 2**-1030 of theirs; each infinity is its own bin.
+A value's bin is the top bits of its float64: sign, exponent and at least 7 bits of the mantissa. The representative is
+the middle of the bin, at most 2**-8 (0.4 %) of the value away. Zero and the denormals below 2**-1029 share the bin of
+zero; other denormals are within 2**-1030 of theirs; each infinity is its own bin.
 
-Points in time would be blurred by months that way (they are all near 2**30 seconds); they go into equal steps
-instead, from a second upwards, each step a multiple of the one before.
+Values that lie far from zero, all on one side of it, would share a few such bins. For them more bits of the mantissa
+are kept: as many as leave no more than ``SPAN`` bins between the smallest and the largest. That depends on nothing but
+these two, and coarser bins are unions of finer ones, so profiles still add up.
 
-Source: Masson, Rim, Lee (2019), DDSketch, VLDB 12(12) for the relative error; the linear mantissa is that of
-HDR histograms.
+Points in time would need yet another zero; they go into equal steps instead, from a second upwards, each step a
+multiple of the one before.
+
+Sources: Masson, Rim, Lee (2019), DDSketch, VLDB 12(12) for the relative error; the linear mantissa is that of HDR
+histograms.
 """
 
 import numpy as np
@@ -16,11 +20,15 @@ from numpy.typing import NDArray
 
 from aims_pipelines.stats.profile import TIME_CAP
 
-#: float64 bits below a key.
-KEY_SHIFT = 45
-#: Number of keys: sign, 11 bits of exponent, 7 of mantissa.
+#: Fewest bits of the mantissa in a key, and most.
+MANTISSA_BITS = 7
+FINEST = 40
+#: float64 bits below a key of the fewest bits, and the number of these keys.
+KEY_SHIFT = 52 - MANTISSA_BITS
 KEYS = 1 << (64 - KEY_SHIFT)
-_NEGATIVE_ZERO = KEYS >> 1
+#: Most keys between the smallest and the largest value for which more bits are kept.
+SPAN = 2048
+_TINY = float(np.finfo(np.float64).tiny)
 #: Steps in seconds: second, minute, hour, day, then four times the one before.
 TIME_STEPS: tuple[float, ...] = (1.0, 60.0, 3600.0, *(86400.0 * 4**power for power in range(20)))
 
@@ -28,21 +36,42 @@ Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 
-def keys_of(values: Floats) -> Counts:
-    """Bins of values that are not NaN, as integers in [0, 2**19)."""
-    bits = np.ascontiguousarray(values, np.float64).view(np.uint64)
-    return (bits >> np.uint64(KEY_SHIFT)).astype(np.int64)
+def keys_of(values: Floats, bits: int = MANTISSA_BITS) -> Counts:
+    """Bins of values that are not NaN, as integers in [0, 2**(12 + bits))."""
+    words = np.ascontiguousarray(values, np.float64).view(np.uint64)
+    return (words >> np.uint64(52 - bits)).astype(np.int64)
 
 
-def representatives(keys: Counts) -> Floats:
+def representatives(keys: Counts, bits: int = MANTISSA_BITS) -> Floats:
     """Middles of bins; zero and the infinities stand for themselves."""
-    bits = (keys.astype(np.uint64) << np.uint64(KEY_SHIFT)) | np.uint64(1 << (KEY_SHIFT - 1))
-    points = bits.view(np.float64).copy()
-    points[(keys == 0) | (keys == _NEGATIVE_ZERO)] = 0.0
+    words = (keys.astype(np.uint64) << np.uint64(52 - bits)) | np.uint64(1 << (51 - bits))
+    points = words.view(np.float64).copy()
+    negative_zero = 1 << (11 + bits)
+    points[(keys == 0) | (keys == negative_zero)] = 0.0
     spoiled = np.isnan(points)
     if spoiled.any():  # the middle of an infinity's bin reads as NaN
-        points[spoiled] = np.where(keys[spoiled] >= _NEGATIVE_ZERO, -np.inf, np.inf)
+        points[spoiled] = np.where(keys[spoiled] >= negative_zero, -np.inf, np.inf)
     return points
+
+
+def bits_for(points: Floats, most: int = FINEST) -> int:
+    """Find how many bits of the mantissa to keep for values: at most ``most``, at least ``MANTISSA_BITS``.
+
+    Zeros and infinities have bins of their own and do not count; denormals and values on both sides of zero ask for
+    the fewest.
+    """
+    sizes = np.abs(points[np.isfinite(points) & (points != 0.0)])
+    if not len(sizes):
+        return most
+    ends = np.array([sizes.min(), sizes.max()])
+    ordinary = points[np.isfinite(points)]
+    if ends[0] < _TINY or (ordinary.min() < 0.0 < ordinary.max()):
+        return MANTISSA_BITS
+    low, high = (int(word) for word in ends.view(np.uint64))
+    for bits in range(most, MANTISSA_BITS, -1):
+        if (high >> (52 - bits)) - (low >> (52 - bits)) < SPAN:
+            return bits
+    return MANTISSA_BITS
 
 
 def gather(points: Floats, counts: Counts) -> tuple[Floats, Counts]:
@@ -57,9 +86,9 @@ def gather(points: Floats, counts: Counts) -> tuple[Floats, Counts]:
     return (unique, total) if kept.all() else (unique[kept], total[kept])
 
 
-def collapse(points: Floats, counts: Counts) -> tuple[Floats, Counts]:
+def collapse(points: Floats, counts: Counts, bits: int = MANTISSA_BITS) -> tuple[Floats, Counts]:
     """Move values to their bins' representatives; representatives stay where they are."""
-    return gather(representatives(keys_of(points)), counts)
+    return gather(representatives(keys_of(points, bits), bits), counts)
 
 
 def into_steps(points: Floats, counts: Counts, step: float) -> tuple[Floats, Counts]:

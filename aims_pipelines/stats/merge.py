@@ -12,7 +12,7 @@ from functools import reduce
 import numpy as np
 
 from aims_pipelines.core.errors import BadInput, Fault
-from aims_pipelines.stats.bins import collapse, gather, into_steps, step_for
+from aims_pipelines.stats.bins import FINEST, MANTISSA_BITS, bits_for, collapse, gather, into_steps, step_for
 from aims_pipelines.stats.categories import bucket_counts, exact_categories, merge_categories
 from aims_pipelines.stats.hashing import hash_labels
 from aims_pipelines.stats.moments import NO_MOMENTS, add_moments, moments_of
@@ -238,7 +238,11 @@ def _merge_distributions(pairs: list[Pair]) -> list[_Content]:
     a, b = _both_distributions(pairs[0])
     points, counts = gather(np.concatenate((a.points, b.points)), np.concatenate((a.counts, b.counts)))
     exact = a.exact and b.exact and len(points) <= ATOM_CAP
-    step = None
+    step, bits = None, MANTISSA_BITS
+    if not exact and pairs[0][0].kind is Kind.NUMERIC:
+        bits = bits_for(
+            points, min((side.mantissa_bits for side in (a, b) if not side.exact), default=FINEST)
+        )
     if not exact and pairs[0][0].kind is Kind.TEMPORAL:
         step = step_for(points, max(a.resolution or 0.0, b.resolution or 0.0))
     results: list[_Content] = []
@@ -248,8 +252,10 @@ def _merge_distributions(pairs: list[Pair]) -> list[_Content]:
         if exact:
             moments = moments_of(points, counts)
         else:
-            points, counts = into_steps(points, counts, step) if step else collapse(points, counts)
+            points, counts = into_steps(points, counts, step) if step else collapse(points, counts, bits)
             moments = add_moments(pair[0].moments or NO_MOMENTS, pair[1].moments or NO_MOMENTS)
-        distribution = Distribution(points=points, counts=counts, exact=exact, resolution=step)
+        distribution = Distribution(
+            points=points, counts=counts, exact=exact, resolution=step, mantissa_bits=bits
+        )
         results.append(_Content(distribution=distribution, moments=moments))
     return results

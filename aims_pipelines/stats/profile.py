@@ -51,12 +51,16 @@ class Distribution:
         counts: Values at each point, int64, shape (k,), each at least 1.
         exact: Whether the points are values (at most ``ATOM_CAP`` distinct ones) or bin representatives.
         resolution: For temporal columns that are not exact: the step in seconds; ``None`` otherwise.
+        mantissa_bits: For numeric columns that are not exact: bits of the mantissa that tell bins apart, from 7 (values
+            around zero, or of many magnitudes) to 40 (values far from zero); points lie within
+            2**-(bits + 1) of the values, relative to them.
     """
 
     points: NDArray[np.float64]
     counts: NDArray[np.int64]
     exact: bool
     resolution: float | None = None
+    mantissa_bits: int = 7
 
     @property
     def total(self) -> int:

@@ -91,6 +91,27 @@ def test_any_floats_add_up(assert_same_profile: Same, values: list[float | None]
 
 
 @fewer
+@given(
+    centre=st.floats(-1e12, 1e12),
+    spread=st.floats(1e-6, 1e6),
+    odd=st.lists(st.sampled_from([0.0, -0.0, 5e-324, 1e-310, -1.0, 1e300, np.inf, -np.inf]), max_size=3),
+    drawn=st.tuples(parts, st.integers(0, 999)),
+)
+def test_bins_are_as_fine_in_a_merge_as_in_one_pass(
+    assert_same_profile: Same, centre: float, spread: float, odd: list[float], drawn: tuple[list[float], int]
+) -> None:
+    shares, seed = drawn
+    rng = np.random.default_rng(seed)
+    values = rng.permutation(np.concatenate((rng.normal(centre, spread, 4000), odd)))
+    table = pa.table({"x": values, "g": rng.choice(["a", "b"], len(values))})
+    groups = [GroupSpec(columns=("g",))]
+    pieces = [profile_table(piece, groups=groups) for piece in cut(table, shares)]
+    whole = profile_table(table, groups=groups)
+    assert_same_profile(merge_all(pieces), whole, rtol=1e-7)
+    assert_same_profile(merge(pieces[0], merge(pieces[1], pieces[2])), whole, rtol=1e-7)
+
+
+@fewer
 @given(values=st.lists(st.text(max_size=20) | st.none(), max_size=60), at=st.integers(0, 60))
 def test_any_texts_add_up(assert_same_profile: Same, values: list[str | None], at: int) -> None:
     values = [None if value is None else value.encode("utf-8", "replace").decode() for value in values]
