@@ -69,9 +69,7 @@ def refusal(
     return dg.Failure(description=message, metadata=metadata, allow_retries=False)
 
 
-def version_metadata(
-    *, dataset: str, number: int, digest: str, evidence: str, rows: int
-) -> dict[str, Any]:
+def version_metadata(*, dataset: str, number: int, digest: str, evidence: str, rows: int) -> dict[str, Any]:
     """Metadata of a published version, namespaced except where Dagster's UI knows the name."""
     return {
         "aims/dataset": dataset,

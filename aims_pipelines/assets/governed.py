@@ -41,7 +41,8 @@ def governed_asset(
         asset_options: Arguments of ``@dagster.asset``.
 
     Returns:
-        A decorator for a function that returns a pandas or Polars frame, an Arrow table, or a ``dagster.Output`` with one.
+        A decorator for a function that returns a pandas or Polars frame, an Arrow table, or a ``dagster.Output``
+        with one.
 
     Raises:
         BadInput: The arguments do not go together.
@@ -74,9 +75,10 @@ def govern(defs: dg.Definitions, records: str | Path) -> dg.Definitions:
 
     loaded = load_records(records)
     faults: list[Fault] = []
-    assets: list[Any] = []
-    for item in defs.assets or ():
-        assets.append(_adopt(item, loaded, faults) if isinstance(item, dg.AssetsDefinition) else item)
+    assets = [
+        _adopt(item, loaded, faults) if isinstance(item, dg.AssetsDefinition) else item
+        for item in defs.assets or ()
+    ]
     if faults:
         raise BadInput(faults)
     return dg.Definitions(

@@ -1,7 +1,7 @@
 """Judge one candidate table: profile, checks, evidence, and what becomes of it. Knows nothing of Dagster."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -184,27 +184,42 @@ def record_refusal(
     return entry.id
 
 
-def groups_of(record: "DatasetRecord", columns: Sequence[str]) -> "list[GroupSpec]":
+def groups_of(record: "DatasetRecord", schema: "pa.Schema") -> "list[GroupSpec]":
     """The groupings to profile a table within: each protected attribute, and the declared intersections.
 
-    Args:
-        record: The dataset's record.
-        columns: Columns that the table has; groupings by others are left out, and the checks say so.
+    Left out are groupings by columns that the table lacks, or that have bands but hold no numbers: the schema check
+    says so, and the checks that need the groups are inconclusive.
     """
+    import pyarrow as pa
+
     from aims_pipelines.stats.profile import GroupSpec
+
+    def usable(name: str) -> bool:
+        if name not in schema.names:
+            return False
+        kind = schema.field(name).type
+        return (
+            name not in bands
+            or pa.types.is_integer(kind)
+            or pa.types.is_floating(kind)
+            or pa.types.is_decimal(kind)
+        )
 
     bands = {item.column: item.bands for item in record.protected if item.bands}
     groupings = [(item.column,) for item in record.protected] + [tuple(item) for item in record.intersections]
     return [
         GroupSpec(columns=names, bands={name: bands[name] for name in names if name in bands})
         for names in groupings
-        if set(names) <= set(columns)
+        if all(usable(name) for name in names)
     ]
 
 
-def keys_of(record: "DatasetRecord", columns: Sequence[str]) -> list[tuple[str, ...]]:
-    """The keys whose repetitions are counted: the columns that the record declares unique and the table has."""
-    return [(name,) for name, contract in record.columns.items() if contract.unique and name in set(columns)]
+def keys_of(record: "DatasetRecord", schema: "pa.Schema") -> list[tuple[str, ...]]:
+    """The keys whose values are remembered by hash: declared unique columns, and whom a row is about."""
+    names = [name for name, contract in record.columns.items() if contract.unique]
+    if record.subject is not None:
+        names.append(record.subject)
+    return [(name,) for name in dict.fromkeys(names) if name in schema.names]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

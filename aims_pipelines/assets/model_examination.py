@@ -80,7 +80,7 @@ def examine(
         holdout=inputs.holdout_version,
         on_training=on_training,
         on_holdout=on_holdout,
-        groups={spec.name: _levels(other, spec) for spec in groups_of(record, other.column_names)},
+        groups={spec.name: _levels(other, spec) for spec in groups_of(record, other.schema)},
         training_profile=profile_table(table, groups=_bylabel_of(label, on_training.truth)),
         holdout_profile=profile_table(other),
         now=training.at,

@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+import warnings
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -123,7 +124,9 @@ def _job(
 
     graph = definitions.resolve_asset_graph()
     try:
-        chosen = dg.AssetSelection.from_string(select).resolve(graph)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", dg.BetaWarning)  # Dagster's own parser uses a beta parameter
+            chosen = dg.AssetSelection.from_string(select).resolve(graph)
     except Exception as error:  # Dagster raises several kinds for a selection it cannot read
         raise BadInput(
             Fault(where="--select", expected="a Dagster asset selection", found=f"{select!r} ({error})")

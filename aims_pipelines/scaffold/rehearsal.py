@@ -130,7 +130,7 @@ def _candidate(
 
     record = records.dataset(item.dataset)
     names = item.table.column_names
-    measured = measure(item.table, groups=groups_of(record, names), keys=keys_of(record, names))
+    measured = measure(item.table, groups=groups_of(record, item.table.schema), keys=keys_of(record, item.table.schema))
     return Candidate(
         asset=item.dataset,
         record=record,
@@ -207,7 +207,7 @@ def summarised(shortfalls: list[Shortfall]) -> Iterator[str]:
 
 
 def _sentence(text: str) -> str:
-    first = text.split(" ")[0]
+    first = text.split(" ", maxsplit=1)[0]
     return f"{text if '_' in first else text[:1].upper() + text[1:]}."
 
 

@@ -12,6 +12,7 @@ import pytest
 from aims_pipelines import AimsResource, DatasetIOManager, govern, uncovered
 from aims_pipelines.core.errors import BadInput
 from aims_pipelines.resources.project import load_project
+from aims_pipelines.storage.ledger_audit import audit_ledger
 
 Tables = Callable[..., pd.DataFrame]
 
@@ -149,4 +150,5 @@ def test_steps_in_processes_of_their_own_are_gated_alike(
     second = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
     assert "RESULT False" in second.stdout, second.stderr[-3000:]
     assert [version.dataset for version in store.versions()] == ["raw", "offers"]
-    load_project(folder).ledger.verify()
+    project = load_project(folder)
+    assert audit_ledger(project.ledger, project.evidence).intact
