@@ -138,12 +138,13 @@ def share_shifts(before: Floats, after: Floats, *, wobble: float, present: Float
     kept = np.flatnonzero((before[0] + after[0]) >= _FEWEST)
     before, after = _with_rest(before, kept, n), _with_rest(after, kept, m)
     cells = before.shape[1]
-    if cells < 2 or not np.isfinite(variance).any():
+    if cells < 2 or np.count_nonzero(before[0] + after[0]) < 2 or not np.isfinite(variance).any():
         return _unmoved(n, m, present, ordered=False)
     damping = _damping(variance, wobble)
     alone = 1 if cells == 2 else cells
     b, a, nn, mm = before[:, :alone], after[:, :alone], n[:, None], m[:, None]
-    tail = np.minimum(share(a, mm, b, nn), share(b, nn, a, mm))
+    rose = a * nn > b * mm
+    tail = share(np.where(rose, a, b), np.where(rose, mm, nn), np.where(rose, b, a), np.where(rose, nn, mm))
     by_cell = np.minimum(1.0, 2.0 * normal(normal_score(tail) * damping[:, None]))
     cell = np.argmin(by_cell, axis=1)
     at = np.arange(units)
@@ -195,7 +196,7 @@ def _ordered_shifts(
         location, skewness = _mean_shift(*means), np.zeros(n.size)
     with np.errstate(invalid="ignore", divide="ignore"):
         z = np.nan_to_num(location / np.sqrt(damped))
-        gaps = np.cumsum(after, axis=1) / m[:, None] - np.cumsum(before, axis=1) / n[:, None]
+        gaps = np.cumsum(after / m[:, None] - before / n[:, None], axis=1)
     p_location = np.minimum(1.0, 2.0 * skewed(np.abs(z), np.sign(z) * skewness))
     shape = np.abs(np.nan_to_num(gaps)).max(axis=1)
     p_shape = kolmogorov(np.maximum(0.0, shape - HARMLESS_GAP * wobble), variance)
