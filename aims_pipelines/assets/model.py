@@ -5,7 +5,7 @@ the answers, and only then registers a version with its card. A refused model le
 """
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
@@ -76,7 +76,7 @@ def governed_model(
                 _HOLDOUT_PARAMETER: dg.AssetIn(key=dg.AssetKey.from_user_string(holdout)),
             },
             "metadata": {**(asset_options.get("metadata") or {}), SYSTEM_METADATA: system},
-            "required_resource_keys": {*(asset_options.get("required_resource_keys") or ()), RESOURCE_KEY},
+            **_resources(asset_options),
             "check_specs": [
                 *(asset_options.get("check_specs") or ()),
                 *(
@@ -85,14 +85,21 @@ def governed_model(
                 ),
             ],
         }
-        assets: dg.AssetsDefinition = dg.asset(**options)(_gated(function, gate))
+        by_key = "required_resource_keys" in options
+        assets: dg.AssetsDefinition = dg.asset(**options)(_gated(function, gate, resource_by_key=by_key))
         return assets
 
     return decorate
 
 
-def _gated(function: Callable[..., Any], gate: ModelGate) -> Callable[..., Any]:
-    """A generator function with the user's parameters, the context first and the holdout last."""
+def _resources(asset_options: Mapping[str, Any]) -> dict[str, Any]:
+    """Name our resource the way the user names his: Dagster lets an asset name them by key or by parameter only."""
+    keys = asset_options.get("required_resource_keys")
+    return {"required_resource_keys": {*keys, RESOURCE_KEY}} if keys else {}
+
+
+def _gated(function: Callable[..., Any], gate: ModelGate, *, resource_by_key: bool) -> Callable[..., Any]:
+    """A generator function with the user's parameters, the context first, the holdout and our resource last."""
     signature = inspect.signature(function)
     parameters = list(signature.parameters.values())
     with_context = compat.takes_context(function)
@@ -103,9 +110,19 @@ def _gated(function: Callable[..., Any], gate: ModelGate) -> Callable[..., Any]:
         inspect.Parameter(_HOLDOUT_PARAMETER, inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=kind)
     )
 
+    adds_resource = not resource_by_key and RESOURCE_KEY not in signature.parameters
+    if adds_resource:
+        parameters.append(
+            inspect.Parameter(
+                RESOURCE_KEY, inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=dg.ResourceParam[object]
+            )
+        )
+
     def run(context: dg.AssetExecutionContext, **arguments: Any) -> Iterator[Any]:
         step = ModelStep(gate, context)
         holdout = arguments.pop(_HOLDOUT_PARAMETER)
+        if adds_resource:
+            del arguments[RESOURCE_KEY]
 
         def fit() -> Any:
             return function(context, **arguments) if with_context else function(**arguments)

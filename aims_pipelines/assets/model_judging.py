@@ -132,7 +132,7 @@ def register(
     return version
 
 
-def finish_interrupted(
+def already_begun(
     name: str,
     key: RunKey,
     inputs: ModelInputs,
@@ -140,24 +140,25 @@ def finish_interrupted(
     *,
     project: "Project",
 ) -> tuple[RegisteredVersion, JudgedModel] | None:
-    """Finish the registration that the same step began before it was interrupted, if there is one.
+    """The version that the same step registered before it was interrupted, finished; ``None`` if there is none.
 
-    A version counts as begun here if it is tagged with this step's run, the ledger has its passing judgement but no
-    registration, and data, records, code and every byte are those that were judged.
+    A version counts as this step's if it is tagged with this step's run, the ledger has its passing judgement, and
+    data, records, code and every byte are those that were judged. A step that was killed after all was done, but
+    before Dagster knew, finds its version too.
 
     Raises:
         StoreUnavailable: MLflow or the ledger did not answer.
         GateRefused: The files of the version are not those that were judged.
     """
     for version in reversed(project.mlflow.versions_of_run(name, key)):
-        if model_evidence.registration_of(project.ledger, version) is not None:
-            continue
         entry = project.ledger.passing(name, version.model_digest)
         if entry is None or not _same_circumstances(entry, inputs, training):
             continue
         package = project.mlflow.package(version, manifest_digest=entry.digests["manifest"])
-        finished = project.mlflow.finish(version)
-        _confirm(finished, entry, training, project)
+        finished = version
+        if model_evidence.registration_of(project.ledger, version) is None:
+            finished = project.mlflow.finish(version)
+            _confirm(finished, entry, training, project)
         judged = JudgedModel(
             judgement=_full_judgement(entry, project),
             evidence=entry,

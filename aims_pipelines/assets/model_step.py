@@ -121,10 +121,12 @@ class ModelStep:
 
         training, key = self._training(), self._key()
         name = self.records.system(self.gate.system).model.name
-        begun = model_judging.finish_interrupted(name, key, inputs, training, project=self.project)
+        begun = model_judging.already_begun(name, key, inputs, training, project=self.project)
         if begun is not None:
             version, judged = begun
-            self.context.log.info(f"Finished the registration of {version} that was interrupted.")
+            self.context.log.info(
+                f"{version} was registered by an earlier attempt of this step, which was interrupted."
+            )
             return judged, version
         estimator = _returned(fit(), self.context.asset_key)
         judged = model_judging.judge_fitted(

@@ -173,8 +173,11 @@ def _note(finding: Finding) -> str:
     if finding.unit == "rows" and finding.observed is not None and finding.observed < SMALLEST_CELL:
         small = True
     reason = finding.reason
+    if reason.startswith(_ACCEPTED):  # why it was accepted stands in a section of its own
+        head, _, rest = reason.partition(" by the record (")
+        reason = f"{head}; otherwise {rest.rpartition('); otherwise ')[2]}"
     if small:
-        reason = f"{reason.split('(', 1)[0].strip()}: {_SPARSE}" if reason.startswith(_ACCEPTED) else _SPARSE
+        reason = f"{reason.partition(';')[0]}: {_SPARSE}" if reason.startswith(_ACCEPTED) else _SPARSE
     return f"{finding.target}: {reason}" if finding.target else reason
 
 

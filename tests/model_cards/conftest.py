@@ -91,9 +91,18 @@ def card():
             ),
         ),
         figures=(
-            Figure(name="roc_auc", value=0.9262, low=0.9219, high=0.9304, limit=0.85, baseline=0.5, train=0.9371),
+            Figure(
+                name="roc_auc", value=0.9262, low=0.9219, high=0.9304, limit=0.85, baseline=0.5, train=0.9371
+            ),
             Figure(name="accuracy", value=0.8731, low=0.8679, high=0.8782, baseline=0.7638, train=0.8802),
-            Figure(name="expected_calibration_error", value=0.0081, low=0.0063, high=0.0139, limit=0.1, at_most=True),
+            Figure(
+                name="expected_calibration_error",
+                value=0.0081,
+                low=0.0063,
+                high=0.0139,
+                limit=0.1,
+                at_most=True,
+            ),
         ),
         groups=(
             GroupFigures(
@@ -147,7 +156,14 @@ def card():
             roc=_curve(),
             calibration=tuple(
                 Bin(x=x, y=y, low=y - 0.02, high=y + 0.02, rows=1628)
-                for x, y in ((0.03, 0.028), (0.15, 0.141), (0.31, 0.322), (0.52, 0.51), (0.74, 0.76), (0.93, 0.925))
+                for x, y in (
+                    (0.03, 0.028),
+                    (0.15, 0.141),
+                    (0.31, 0.322),
+                    (0.52, 0.51),
+                    (0.74, 0.76),
+                    (0.93, 0.925),
+                )
             ),
             scores=Histogram(
                 edges=tuple(step / 20 for step in range(21)),

@@ -1,0 +1,150 @@
+"""Kill a model step at one point after another, run the same step again, and print what was there each time.
+
+    python killed.py PROJECT WORK
+
+PROJECT is a project whose datasets have passed; WORK is an empty folder. The points lie before and after each call
+that changes something: the ledger's and those of MLflow's client. Prints one JSON line a point.
+"""
+
+import json
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+import dagster as dg
+import mlflow.models
+import pandas as pd
+import skops.io
+from mlflow.tracking import MlflowClient
+from sklearn.linear_model import LogisticRegression
+
+from aims_pipelines import AimsResource, DatasetIOManager, governed_model
+from aims_pipelines.resources.project import load_project
+from aims_pipelines.storage.ledger import Ledger
+
+RUN = "5d1c3c9e-0000-4000-8000-000000000001"
+CALLS = (
+    (Ledger, "append", 1),
+    (MlflowClient, "create_experiment", 1),
+    (MlflowClient, "create_run", 1),
+    (MlflowClient, "log_batch", 1),
+    (MlflowClient, "log_artifacts", 1),
+    (MlflowClient, "create_registered_model", 1),
+    (MlflowClient, "create_model_version", 1),
+    (MlflowClient, "set_registered_model_alias", 1),
+    (MlflowClient, "set_terminated", 1),
+    (Ledger, "append", 2),
+)
+LOADED = (mlflow.models, skops.io)  # before forking, so that no child has to
+
+
+@governed_model(system="loans")
+def late_payment(training: pd.DataFrame):
+    return LogisticRegression().fit(training[["income", "debt"]], training["late"])
+
+
+def run_step(folder: Path) -> bool:
+    aims = AimsResource(folder=str(folder))
+    defs = dg.Definitions(
+        assets=[late_payment, dg.AssetSpec("training"), dg.AssetSpec("holdout")],
+        jobs=[dg.define_asset_job("model", selection=[late_payment])],
+        resources={"aims": aims, "io_manager": DatasetIOManager(aims=aims)},
+    )
+    result = defs.resolve_job_def("model").execute_in_process(run_id=RUN, raise_on_error=False)
+    return result.success
+
+
+def arm(owner: type, name: str, nth: int, when: str) -> None:
+    """Let the process die just before or just after the nth call."""
+    original, calls = getattr(owner, name), []
+
+    def deadly(*arguments, **options):
+        calls.append(name)
+        if len(calls) == nth and when == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = original(*arguments, **options)
+        if len(calls) == nth and when == "after":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    setattr(owner, name, deadly)
+
+
+def in_child(work) -> int:
+    pid = os.fork()
+    if pid == 0:
+        code = 3
+        try:
+            code = 0 if work() else 1
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def state(folder: Path) -> dict[str, object]:
+    project = load_project(folder)
+    client = MlflowClient(project.locations.mlflow, project.locations.mlflow)
+    versions = client.search_model_versions("name = 'late-payment'")
+    aliases = client.get_registered_model("late-payment").aliases if versions else {}
+    experiment = client.get_experiment_by_name("governed-models")
+    runs = client.search_runs([experiment.experiment_id]) if experiment else []
+    return {
+        "versions": len(versions),
+        "aliases": aliases,
+        "runs": len(runs),
+        "folders": sum(len(client.list_artifacts(run.info.run_id, "aims")) for run in runs),
+        "registrations": sum(entry.subject_kind == "registration" for entry in project.ledger.entries()),
+    }
+
+
+def gate(folder: Path) -> bool:
+    from datetime import UTC, datetime
+
+    from aims_pipelines.assets.model_gate import examine
+
+    project = load_project(folder)
+    version = project.mlflow.resolve("late-payment", alias="challenger")
+    return examine(project, version, now=datetime.now(UTC)).status == "pass"
+
+
+def told(folder: Path, results: Path) -> None:
+    """Write the state from a child: the parent must not open databases, or its children would share them."""
+
+    def write() -> bool:
+        results.write_text(json.dumps(state(folder)), encoding="utf-8")
+        return True
+
+    assert in_child(write) == 0
+
+
+def main(project: Path, work: Path) -> None:
+    for owner, name, nth in CALLS:
+        for when in ("before", "after"):
+            folder = Path(shutil.copytree(project, work / f"{name}{nth}{when}"))
+
+            def killed(folder=folder, owner=owner, name=name, nth=nth, when=when) -> bool:
+                arm(owner, name, nth, when)
+                return run_step(folder)
+
+            results = folder / "state.json"
+            first = in_child(killed)
+            told(folder, results)
+            after_kill = json.loads(results.read_text(encoding="utf-8"))
+            second = in_child(lambda folder=folder: run_step(folder))
+            told(folder, results)
+            line = {
+                "point": f"{when} {owner.__name__}.{name} {nth}",
+                "killed": first == -signal.SIGKILL,
+                "after_kill": after_kill,
+                "resumed": second == 0,
+                "after_resume": json.loads(results.read_text(encoding="utf-8")),
+                "gate": in_child(lambda folder=folder: gate(folder)) == 0,
+            }
+            sys.stdout.write(json.dumps(line) + "\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,350 @@
+"""A governed model in real Dagster runs with a real MLflow database: registered with its card, or not there at all."""
+
+import json
+from pathlib import Path
+
+import dagster as dg
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from aims_pipelines import governed_model
+from aims_pipelines.core.errors import BadInput, GateRefused
+from aims_pipelines.model_cards.document import ModelCard
+from aims_pipelines.resources.model_loading import load_verified
+
+FEATURES = ["income", "debt"]
+
+
+def good_estimator(training):
+    return make_pipeline(StandardScaler(), LogisticRegression()).fit(training[FEATURES], training["late"])
+
+
+def model_asset(fit, **options):
+    @governed_model(system="loans", **options)
+    def late_payment(training: pd.DataFrame):
+        return fit(training)
+
+    return late_payment
+
+
+def run(asset, upstream, resources, **options):
+    return dg.materialize(
+        [asset, *upstream], resources=resources, selection=[asset], raise_on_error=False, **options
+    )
+
+
+def message_of(result):
+    return next(
+        event.event_specific_data.error.cause.message
+        if event.event_specific_data.error.cause
+        else event.event_specific_data.error.message
+        for event in result.all_events
+        if event.is_step_failure
+    )
+
+
+def test_a_good_model_gets_one_version_with_its_card_and_alias(project, upstream, resources):
+    result = run(model_asset(good_estimator), upstream, resources)
+    assert result.success
+    version = project.mlflow.resolve("late-payment", alias="challenger")
+    assert (version.number, version.aliases) == (1, ("challenger",))
+    files = project.mlflow.files(version)
+    assert {
+        "card/card.md",
+        "card/card.html",
+        "card/card.json",
+        "model/MLmodel",
+        "model/model.skops",
+    } < files.keys()
+    card = ModelCard.from_json(files["card/card.json"])
+    assert card.identity.name == "late-payment"
+    assert card.purpose.risk.startswith("Some are wrongly taken")
+    (materialisation,) = result.get_asset_materialization_events()
+    metadata = materialisation.materialization.metadata
+    assert metadata["aims/model"].value == "late-payment/1"
+    assert metadata["aims/evidence"].value == version.evidence
+    assert "# Late payment of loans" in metadata["aims/card"].value
+    assert {e.check_name: e.passed for e in result.get_asset_check_evaluations()} == dict.fromkeys(
+        [
+            "provenance",
+            "performance",
+            "subgroup_performance",
+            "fairness_gap",
+            "calibration",
+            "generalisation",
+            "leakage",
+        ],
+        True,
+    )
+
+
+def test_evidence_comes_first_and_the_registration_second(project, upstream, resources):
+    before = [entry.id for entry in project.ledger.entries()]
+    run(model_asset(good_estimator), upstream, resources)
+    judged, registered = [entry for entry in project.ledger.entries() if entry.id not in before]
+    assert (judged.subject_kind, judged.subject_id) == ("model", "late-payment")
+    assert judged.digests.keys() == {"content", "manifest", "card", "training", "holdout", "policy"}
+    assert (registered.subject_kind, registered.body["version"]) == ("registration", 1)
+    assert registered.body["evidence_of"] == judged.id
+
+
+def test_no_cell_value_of_the_table_is_in_the_ledger(project, upstream, resources):
+    run(model_asset(good_estimator), upstream, resources)
+    text = "".join(json.dumps(dict(entry.body)) for entry in project.ledger.entries())
+    assert "north" not in text
+
+
+def test_plain_mlflow_can_load_it_too(project, upstream, resources, folder):
+    run(model_asset(good_estimator), upstream, resources)
+    version = project.mlflow.resolve("late-payment", alias="challenger")
+    rows = pd.read_csv(folder / "holdout.csv").head(20)[FEATURES]
+    ours = load_verified(project, "late-payment", alias="challenger").predict(rows)
+    assert (mlflow.sklearn.load_model(version.source).predict(rows) == ours).all()
+    assert (mlflow.pyfunc.load_model(version.source).predict(rows) == ours).all()
+
+
+def test_mlflow_keeps_types_of_columns_but_no_rows(project, upstream, resources):
+    run(model_asset(good_estimator), upstream, resources)
+    files = project.mlflow.files(project.mlflow.resolve("late-payment", alias="challenger"))
+    assert not [path for path in files if "example" in path]
+    assert '"name": "debt"' in files["model/MLmodel"].decode().replace("\\", "")
+
+
+def test_a_refused_model_leaves_its_verdicts_and_nothing_else(project, upstream, resources):
+    def noise(training):
+        shuffled = training["late"].sample(frac=1, random_state=0).to_numpy()
+        return LogisticRegression().fit(training[FEATURES], shuffled)
+
+    result = run(model_asset(noise), upstream, resources)
+    assert not result.success
+    assert "performance" in message_of(result)
+    assert result.get_asset_materialization_events() == []
+    evaluations = {e.check_name: e.passed for e in result.get_asset_check_evaluations()}
+    assert len(evaluations) == 7
+    assert not evaluations["performance"]
+    assert project.mlflow.names() == ()
+    assert not list(project.locations.root.glob(".aims/mlflow-artifacts/*"))
+    entry = project.ledger.latest("model", "late-payment")
+    assert entry.body["judgement"]["status"] == "fail"
+    assert "card" not in entry.digests
+    assert project.ledger.latest("registration", "late-payment") is None
+
+
+def test_the_last_good_version_stays_when_the_next_is_refused(project, upstream, resources):
+    run(model_asset(good_estimator), upstream, resources)
+
+    def constant(training):
+        return LogisticRegression(C=1e-9).fit(training[["income"]], training["late"])
+
+    assert not run(model_asset(constant), upstream, resources).success
+    assert project.mlflow.resolve("late-payment", alias="challenger").number == 1
+    assert project.mlflow.latest("late-payment").number == 1
+
+
+@pytest.mark.parametrize(
+    ("corruption", "named"),
+    [
+        ("label", "'late'"),
+        ("excluded column", "'sex'"),
+        ("row number", "'number'"),
+    ],
+)
+def test_a_column_that_must_not_be_a_feature_is_refused_by_leakage(
+    corruption, named, project, upstream, resources
+):
+    columns = {"label": "late", "excluded column": "sex", "row number": "number"}
+
+    def fit(training):
+        features = [*FEATURES, columns[corruption]]
+        coded = FunctionTransformer(_as_numbers)
+        return make_pipeline(coded, LogisticRegression(max_iter=500)).fit(
+            training[features], training["late"]
+        )
+
+    result = run(model_asset(fit), upstream, resources)
+    assert not result.success
+    entry = project.ledger.latest("model", "late-payment")
+    leakage = next(v for v in entry.body["judgement"]["verdicts"] if v["check"] == "leakage")
+    assert named in " ".join(finding["reason"] for finding in leakage["findings"])
+
+
+def _as_numbers(frame):
+    return frame.assign(sex=(frame["sex"] == "male").astype(int)) if "sex" in frame else frame
+
+
+def test_a_function_of_the_users_own_in_the_model_is_refused_until_a_reviewer_allows_it(
+    project, upstream, resources, folder
+):
+    def fit(training):
+        return make_pipeline(
+            FunctionTransformer(np.tanh), FunctionTransformer(_same), LogisticRegression()
+        ).fit(training[FEATURES], training["late"])
+
+    result = run(model_asset(fit), upstream, resources)
+    assert not result.success
+    assert f"{_same.__module__}._same" in message_of(result)
+    assert "model.trusted_types" in message_of(result)
+
+
+def _same(values):
+    return values
+
+
+def test_a_model_that_pickle_alone_could_save_is_refused(project, upstream, resources):
+    def fit(training):
+        return make_pipeline(FunctionTransformer(lambda values: values), LogisticRegression()).fit(
+            training[FEATURES], training["late"]
+        )
+
+    result = run(model_asset(fit), upstream, resources)
+    assert not result.success
+    assert "model file" in message_of(result)
+    assert project.mlflow.names() == ()
+
+
+@pytest.mark.parametrize(
+    ("returned", "said"),
+    [
+        (lambda _: LogisticRegression(), "which was not fitted"),
+        (lambda _: LogisticRegression, "the class LogisticRegression"),
+        (lambda _: None, "NoneType"),
+        (lambda training: training, "DataFrame"),
+        (
+            lambda training: LogisticRegression().fit(training[FEATURES].assign(extra=1), training["late"]),
+            "'extra'",
+        ),
+        (
+            lambda training: LogisticRegression().fit(training[FEATURES], training["late"] + 5),
+            "expected one of the 2 classes",
+        ),
+    ],
+    ids=["unfitted", "a class", "nothing", "a table", "made a column outside", "other labels"],
+)
+def test_what_is_no_usable_estimator_is_answered_well(returned, said, project, upstream, resources):
+    result = run(model_asset(returned), upstream, resources)
+    assert not result.success
+    assert said in message_of(result)
+    assert project.mlflow.names() == ()
+    assert {e.passed for e in result.get_asset_check_evaluations()} == {False}
+
+
+def test_training_rows_that_no_gate_judged_are_not_admitted(project, upstream, resources):
+    trained = []
+
+    @dg.io_manager
+    def tampering(_):
+        class Tampering(dg.IOManager):
+            def handle_output(self, context, obj):
+                raise AssertionError
+
+            def load_input(self, context):
+                frame = (
+                    resources["aims"]
+                    .project.store.read(
+                        context.asset_key.to_user_string(),
+                        project.store.head(context.asset_key.to_user_string()).digest,
+                    )
+                    .to_pandas()
+                )
+                if context.asset_key == dg.AssetKey("training"):
+                    frame.loc[0, "late"] = 1 - frame.loc[0, "late"]
+                return frame
+
+        return Tampering()
+
+    def fit(training):
+        trained.append(training)
+        return good_estimator(training)
+
+    result = run(model_asset(fit), upstream, {**resources, "io_manager": tampering})
+    assert not result.success
+    assert trained == []
+    assert "no passing verdict exists" in message_of(result)
+
+
+def test_records_that_changed_after_the_data_was_judged_shut_the_gate(project, upstream, resources, folder):
+    record = folder / "governance" / "holdout.yaml"
+    record.write_text(record.read_text().replace("purpose: tests", "purpose: other tests"), encoding="utf-8")
+    result = run(model_asset(good_estimator), upstream, resources)
+    assert not result.success
+    assert "records have changed" in message_of(result)
+
+
+def test_an_accepted_shortfall_opens_the_gate_and_stands_in_the_card(project, upstream, resources, folder):
+    system = folder / "governance" / "system.yaml"
+    ambitious = system.read_text() + "limits: {min_metric: 0.99}\n"
+    system.write_text(ambitious, encoding="utf-8")
+    assert not run(model_asset(good_estimator), upstream, resources).success
+    entry = "{check: performance, target: '', observed: 0.8, tolerance: 0.05, reason: pilot, review_by: 2099-01-01}"
+    system.write_text(f"{ambitious}accepted: [{entry}]\n", encoding="utf-8")
+    assert run(model_asset(good_estimator), upstream, resources).success
+    version = project.mlflow.resolve("late-payment", alias="challenger")
+    card = ModelCard.from_json(project.mlflow.files(version)["card/card.json"])
+    assert [(item.check, item.needed) for item in card.accepted] == [("performance", True)]
+
+
+def test_mlflow_that_does_not_answer_fails_the_run_before_training(project, upstream, resources, folder):
+    (folder / "aims.toml").write_text('mlflow = "http://127.0.0.1:9"\n', encoding="utf-8")
+    trained = []
+    result = run(model_asset(trained.append), upstream, resources)
+    assert not result.success
+    assert trained == []
+    assert "Could not reach MLflow at http://127.0.0.1:9" in message_of(result)
+
+
+def test_config_context_and_other_resources_work_as_in_an_ordinary_asset(upstream, resources):
+    class Settings(dg.Config):
+        strength: float = 1.0
+
+    @governed_model(system="loans", group_name="lending", tags={"team": "risk"})
+    def late_payment(
+        context: dg.AssetExecutionContext,
+        config: Settings,
+        training: pd.DataFrame,
+        note: dg.ResourceParam[str],
+    ):
+        context.log.info(note)
+        assert config.strength == 0.5
+        return LogisticRegression(C=config.strength).fit(training[FEATURES], training["late"])
+
+    result = run(
+        late_payment,
+        upstream,
+        {**resources, "note": "hello"},
+        run_config={"ops": {"late_payment": {"config": {"strength": 0.5}}}},
+    )
+    assert result.success
+    spec = late_payment.specs_by_key[dg.AssetKey("late_payment")]
+    assert (spec.group_name, spec.tags["team"]) == ("lending", "risk")
+
+
+def test_a_function_without_a_parameter_for_the_table_is_refused_when_definitions_load():
+    with pytest.raises(BadInput, match="a parameter named 'training'"):
+
+        @governed_model(system="loans")
+        def late_payment(rows: pd.DataFrame):
+            return rows
+
+
+def test_loading_refuses_a_version_whose_bytes_were_changed(project, upstream, resources):
+    run(model_asset(good_estimator), upstream, resources)
+    version = project.mlflow.resolve("late-payment", alias="challenger")
+    stored = Path(version.source.removeprefix("file://")) / "model.skops"
+    stored.write_bytes(stored.read_bytes() + b"x")
+    with pytest.raises(GateRefused, match=r"model/model\.skops was changed"):
+        load_verified(project, "late-payment", alias="challenger")
+
+
+def test_loading_refuses_a_version_that_did_not_come_through_the_gate(project, upstream, resources):
+    run(model_asset(good_estimator), upstream, resources)
+    version = project.mlflow.resolve("late-payment", alias="challenger")
+    client = mlflow.MlflowClient(project.locations.mlflow, project.locations.mlflow)
+    tags = client.get_model_version("late-payment", "1").tags
+    client.create_model_version("late-payment", version.source, run_id=version.run_id, tags=tags)
+    with pytest.raises(GateRefused, match="did not come through the gate"):
+        load_verified(project, "late-payment", number=2)
