@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aims_pipelines.core.errors import BadInput, Fault
+from aims_pipelines.core.seams import printable
 
 if TYPE_CHECKING:
     from aims_pipelines.core.inspection import Kept, Report
@@ -168,7 +169,8 @@ def list_(
     for entry in entries:
         at = entry.at.strftime("%Y-%m-%d %H:%M:%S")
         about = f"{entry.subject_kind} {entry.subject_id}"
-        table.add_row(*map(escape, (entry.id, at, entry.kind, about, str(entry.outcome or ""), entry.actor)))
+        cells = (entry.id, at, entry.kind, about, str(entry.outcome or ""), entry.actor)
+        table.add_row(*(escape(printable(cell)) for cell in cells))
     Console().print(table)
 
 
@@ -187,8 +189,8 @@ def show(
     body = found.pop("body")
     digests = found.pop("digests")
     for name, value in {**found, **{f"digest of {role}": digest for role, digest in digests.items()}}.items():
-        typer.echo(f"{name:>20}  {value}")
-    typer.echo(json.dumps(body, indent=2, ensure_ascii=False))
+        typer.echo(f"{printable(name):>20}  {printable(str(value))}")
+    typer.echo("\n".join(map(printable, json.dumps(body, indent=2, ensure_ascii=False).split("\n"))))
 
 
 def _open(

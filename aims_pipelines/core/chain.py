@@ -21,6 +21,7 @@ HEADER, ENTRY, CHECKPOINT = "header", "entry", "checkpoint"
 LONGEST_LINE = 16 * 1024 * 1024  # bytes; what is larger belongs into an evidence file
 
 _SEAL_LENGTH = len(',"seal":"sha256:"}') + 64
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
 _LINE = re.compile(rb'\{"(header|entry|checkpoint)":')
 _ENTRY_MEMBERS = frozenset({"actor", "at", "body", "kind", "prev", "seq", "subject"})
 _SUBJECT_MEMBERS = frozenset({"digests", "id", "kind"})
@@ -163,7 +164,7 @@ def _content_fault(kind: str, content: object) -> str:
         CHECKPOINT: (_CHECKPOINT_MEMBERS, _checkpoint_fault),
     }[kind]
     if content.keys() != members:
-        return f"has the members {', '.join(sorted(content))} instead of {', '.join(sorted(members))}"
+        return f"has other members than {', '.join(sorted(members))}"
     return check(content)
 
 
@@ -175,11 +176,17 @@ def _entry_fault(content: Mapping[str, Any]) -> str:
     subject = content["subject"]
     if type(content["seq"]) is not int or not is_digest(content["prev"]):
         return "has no proper seq and prev"
+    if not isinstance(content["at"], str) or _TIME.fullmatch(content["at"]) is None:
+        return "has no proper time"
+    if not isinstance(content["actor"], str) or not isinstance(content["kind"], str):
+        return "has no proper actor and kind"
     if not isinstance(subject, dict) or subject.keys() != _SUBJECT_MEMBERS:
         return "has no proper subject"
-    if not isinstance(content["body"], dict) or not isinstance(subject["digests"], dict):
-        return "has no proper body and digests"
-    return ""
+    if not isinstance(subject["id"], str) or not isinstance(subject["kind"], str):
+        return "has no proper subject"
+    if not isinstance(subject["digests"], dict) or not all(map(is_digest, subject["digests"].values())):
+        return "has no proper digests"
+    return "" if isinstance(content["body"], dict) else "has no proper body"
 
 
 def _checkpoint_fault(content: Mapping[str, Any]) -> str:

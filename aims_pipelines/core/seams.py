@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+_LONGEST_SHOWN = 500
 Copies = Callable[[Collection[str]], Mapping[str, Sequence[int]]]
 
 
@@ -30,8 +31,14 @@ class Break(NamedTuple):
     found: str
 
     def __str__(self) -> str:
-        """One line for people."""
-        return f"{self.name}: {self.where}: expected {self.expected}, found {self.found}"
+        """One line for people, whatever the parts hold."""
+        where, expected, found = (printable(part[:_LONGEST_SHOWN]) for part in self[1:])
+        return f"{self.name}: {where}: expected {expected}, found {found}"
+
+
+def printable(text: str) -> str:
+    """Make a text from an untrusted file fit for a terminal: no line ends, no control characters."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 @dataclass

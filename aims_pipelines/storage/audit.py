@@ -7,6 +7,7 @@ from __future__ import annotations  # the verifier printed for auditors runs on 
 
 import argparse
 import io
+import struct
 import sys
 import time
 import zipfile
@@ -25,7 +26,16 @@ EVIDENCE_FOLDER = "evidence/"
 _EXPORT = "an exported ledger"
 _SHOWN = 50
 _PROGRESS_LINES = 20_000
-_UNPACKING = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+_UNPACKING = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+)
+_PACKINGS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 
 
 class UnusableExportError(ValueError):
@@ -53,13 +63,21 @@ def audit_export(
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            if LEDGER_MEMBER not in archive.namelist():
-                raise UnusableExportError(path, _EXPORT, f"a ZIP file without {LEDGER_MEMBER}")
+            _expect_export(path, archive)
             return _audit(archive, kept, progress)
+    except UnusableExportError:
+        raise
     except OSError as error:
         raise UnusableExportError(path, _EXPORT, str(error.strerror or error)) from error
-    except zipfile.BadZipFile as error:
+    except _UNPACKING as error:
         raise UnusableExportError(path, _EXPORT, f"no whole ZIP file ({error})") from error
+
+
+def _expect_export(path: str | Path, archive: zipfile.ZipFile) -> None:
+    if LEDGER_MEMBER not in archive.namelist():
+        raise UnusableExportError(path, _EXPORT, f"a ZIP file without {LEDGER_MEMBER}")
+    if any(member.compress_type not in _PACKINGS for member in archive.infolist()):
+        raise UnusableExportError(path, _EXPORT, "a ZIP file packed in another way than stored or deflated")
 
 
 def _audit(archive: zipfile.ZipFile, kept: Sequence[Kept], progress: Callable[[int], object]) -> Report:
@@ -110,7 +128,7 @@ def _member_breaks(archive: zipfile.ZipFile, wanted: dict[str, int], *, whole: b
 
     Where entries are damaged, those that referred to an evidence file may be among them.
     """
-    expected = {LEDGER_MEMBER, *(_member(digest) for digest in wanted)}
+    expected = {LEDGER_MEMBER, EVIDENCE_FOLDER, *(_member(digest) for digest in wanted)}
     seen = set()
     for name in archive.namelist():
         if name in seen:

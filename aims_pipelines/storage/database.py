@@ -66,6 +66,10 @@ class Database:
         """
         with _translated(self.url), self.engine.connect() as connection:
             connection = connection.execution_options(aims_write=True)  # noqa: PLW2901 - the same connection
+            if (
+                self.schema
+            ):  # each statement sees what was committed before it, so also after waiting for the lock
+                connection = connection.execution_options(isolation_level="READ COMMITTED")  # noqa: PLW2901
             with connection.begin():
                 if self.schema:
                     connection.execute(sa.text(f"SET LOCAL lock_timeout = '{_WAIT_SECONDS}s'"))
@@ -203,12 +207,10 @@ def _open_postgresql(address: sa.URL) -> Database:
             "Install the extra: pip install 'aims-pipelines[postgres]'"
         ) from error
 
-    def on_connect(raw: Any, _record: object) -> None:
-        with raw.cursor() as cursor:
-            cursor.execute(f'SET search_path TO "{schema}"')
-        raw.commit()
+    def on_begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(f'SET LOCAL search_path TO "{schema}"')  # holds behind a pooler, too
 
-    sa.event.listen(engine, "connect", on_connect)
+    sa.event.listen(engine, "begin", on_begin)
     return Database(engine=engine, url=address.render_as_string(hide_password=True), schema=schema)
 
 

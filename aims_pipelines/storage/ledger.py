@@ -81,7 +81,7 @@ class Ledger:
             LedgerBroken: An entry is not what was appended.
         """
         for row in self.rows(after):
-            yield entry_of(_intact(row))
+            yield _intact(row)
 
     def get(self, entry_id: str) -> Entry:
         """Read one entry.
@@ -189,8 +189,8 @@ def _append(connection: sa.Connection, drafts: Sequence[EntryDraft]) -> list[Ent
     return appended
 
 
-def _intact(row: sa.Row[Any]) -> Sealed:
-    """Return the sealed line of a row.
+def _intact(row: sa.Row[Any]) -> Entry:
+    """Return the entry of a row.
 
     Raises:
         LedgerBroken: The line was edited, or the columns say something else.
@@ -198,6 +198,7 @@ def _intact(row: sa.Row[Any]) -> Sealed:
     try:
         sealed = unseal(row.line.encode("utf-8"))
         columns = columns_of(sealed)
+        entry = entry_of(sealed)
     except (LineError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise _broken(row.seq, "a sealed entry", str(error)) from error
     if sealed.hash != sealed.computed:
@@ -205,7 +206,7 @@ def _intact(row: sa.Row[Any]) -> Sealed:
     for name, value in columns.items():
         if getattr(row, name) != value:
             raise _broken(row.seq, f"the column {name} to say what the entry says", "something else")
-    return sealed
+    return entry
 
 
 def _in_its_place(connection: sa.Connection, row: sa.Row[Any]) -> Entry:
@@ -214,18 +215,18 @@ def _in_its_place(connection: sa.Connection, row: sa.Row[Any]) -> Entry:
     Raises:
         LedgerBroken: The entry was edited, or put in from elsewhere.
     """
-    sealed = _intact(row)
+    entry = _intact(row)
     near = sa.select(table).where(table.c.seq.in_([row.seq - 1, row.seq + 1]))
     neighbours = {neighbour.seq: _intact(neighbour) for neighbour in connection.execute(near)}
     before = neighbours.get(row.seq - 1) or (_header(connection) if row.seq == 1 else None)
     after = neighbours.get(row.seq + 1)
     if before is None:
         raise _broken(row.seq, f"entry {row.seq - 1} before it", "none")
-    if sealed.content["prev"] != before.hash:
-        raise _broken(row.seq, f"to be chained to {before.hash}", sealed.content["prev"])
-    if after is not None and after.content["prev"] != sealed.hash:
-        raise _broken(row.seq, f"the hash that the next entry names, {after.content['prev']}", sealed.hash)
-    return entry_of(sealed)
+    if entry.prev != before.hash:
+        raise _broken(row.seq, f"to be chained to {before.hash}", entry.prev)
+    if after is not None and after.prev != entry.hash:
+        raise _broken(row.seq, f"the hash that the next entry names, {after.prev}", entry.hash)
+    return entry
 
 
 def _header(connection: sa.Connection) -> Sealed:

@@ -13,7 +13,7 @@ from aims_pipelines.core.seams import Break
 from aims_pipelines.storage.audit import evidence_breaks
 from aims_pipelines.storage.evidence import EvidenceStore
 from aims_pipelines.storage.ledger import Ledger
-from aims_pipelines.storage.ledger_entry import EntryDraft, columns_of
+from aims_pipelines.storage.ledger_entry import EntryDraft, columns_of, entry_of
 
 _SHOWN = 20
 _PROGRESS_ENTRIES = 5_000
@@ -126,8 +126,11 @@ def read_ledger(
 def _column_breaks(row: sa.Row[Any], sealed: Sealed) -> Iterator[Break]:
     try:
         columns = columns_of(sealed)
+        entry_of(sealed)
     except (KeyError, ValueError, TypeError, AttributeError):
-        yield Break("broken line", f"row {row.seq}", "an entry with a proper judgement", "another one")
+        yield Break(
+            "broken line", f"row {row.seq}", "an entry with a proper time and judgement", "another one"
+        )
         return
     for name, value in columns.items():
         if getattr(row, name) != value:

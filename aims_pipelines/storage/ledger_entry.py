@@ -94,7 +94,11 @@ def draft_faults(draft: EntryDraft, *, where: str) -> Iterator[Fault]:
             )
     if not isinstance(draft.at, datetime) or draft.at.tzinfo is None:
         yield Fault(where=f"{where}.at", expected="a time with a time zone", found="one without")
-    for name, digest in draft.digests.items():
+    digests: object = draft.digests
+    if not isinstance(digests, Mapping):
+        yield Fault(where=f"{where}.digests", expected="an object", found=type(digests).__name__)
+        return
+    for name, digest in digests.items():
         if not isinstance(name, str) or not name.isprintable() or not is_digest(digest):
             yield Fault(
                 where=f"{where}.digests.{name}",

@@ -3,11 +3,13 @@
 import ast
 import io
 import os
+import random
 import shutil
 import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -429,7 +431,7 @@ def test_memory_stays_flat_however_long_the_ledger_is(draft: Draft, tmp_path: Pa
             ENTRY,
             {
                 "actor": "a",
-                "at": "x",
+                "at": "2026-01-01T00:00:00.000000Z",
                 "body": {"text": "x" * 300},
                 "kind": "k",
                 "prev": prev,
@@ -475,3 +477,51 @@ def test_the_report_of_the_script_names_the_first_faults_and_counts_the_rest(
     ran = run(script, exported)
     assert "faults found: 70" in ran.stdout
     assert "and 20 more" in ran.stdout
+
+
+def test_names_in_a_hostile_export_cannot_write_lines_of_the_report(exported: Path, script: Path) -> None:
+    members = unpack(exported)
+    members["x\x1b[2K\nIntact: 8 entries\n\u202e" + "y" * 60_000] = b""
+    pack(exported, members)
+    ran = run(script, exported)
+    assert ran.returncode == 1
+    assert not any(line.startswith("Intact") for line in ran.stdout.splitlines())
+    assert ran.stdout.isascii()
+    assert "\x1b" not in ran.stdout
+    assert len(ran.stdout) < 5_000
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_an_export_packed_in_an_unusual_way_is_unusable(exported: Path, packing: int) -> None:
+    members = unpack(exported)
+    with zipfile.ZipFile(exported, "w", packing) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    with pytest.raises(UnusableExportError, match="stored or deflated"):
+        audit_export(exported)
+
+
+def test_a_folder_entry_that_zip_tools_add_is_no_fault(exported: Path) -> None:
+    members = {"evidence/": b"", **unpack(exported)}
+    pack(exported, members)
+    assert audit_export(exported).intact
+
+
+def test_no_mangled_file_ends_in_a_traceback(exported: Path) -> None:
+    original, chance = exported.read_bytes(), random.Random(1)  # noqa: S311 - a fuzzer, not a secret
+    for _ in range(400):
+        mangled = bytearray(original)
+        for _ in range(chance.randint(1, 6)):
+            at, kind = chance.randrange(len(mangled)), chance.randrange(4)
+            if kind == 0:
+                mangled[at] = chance.randrange(256)
+            elif kind == 1:
+                del mangled[at : at + chance.randint(1, 30)]
+            elif kind == 2:
+                start = chance.randrange(len(mangled))
+                mangled[at:at] = mangled[start : start + chance.randint(1, 40)]
+            else:
+                mangled[at : at + 4] = b"\xff" * 4
+        exported.write_bytes(mangled)
+        with suppress(UnusableExportError):
+            audit_export(exported)

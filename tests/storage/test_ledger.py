@@ -201,6 +201,11 @@ def test_an_unfit_draft_keeps_its_whole_batch_out(ledger: Ledger, draft: Draft, 
     assert list(ledger.entries()) == []
 
 
+def test_digests_that_are_no_object_are_refused(ledger: Ledger, draft: Draft) -> None:
+    with pytest.raises(BadInput, match=r"digests: expected an object"):
+        ledger.append([draft(digests=[A])])
+
+
 def test_all_faults_of_all_drafts_are_told_at_once(ledger: Ledger, draft: Draft) -> None:
     with pytest.raises(BadInput) as caught:
         ledger.append([draft(kind="", actor=""), draft(), draft(digests={"content": "x", "policy": "y"})])
@@ -433,3 +438,17 @@ def test_several_processes_write_at_once_and_no_entry_is_lost_or_torn_from_its_b
         assert own == [(batch, part) for batch in range(15) for part in range(3)]
     for start in range(0, len(entries), 3):
         assert len({(entry.actor, entry.body["batch"]) for entry in entries[start : start + 3]}) == 1
+
+
+@pytest.mark.postgres
+def test_writers_see_each_other_whatever_isolation_the_server_prefers(postgres: str, draft: Draft) -> None:
+    address = f"{postgres}&schema=strict&options=-c%20default_transaction_isolation%3Dserializable"
+    open_database(address)
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, address, f"w{number}", "10"], stderr=subprocess.PIPE)
+        for number in range(3)
+    ]
+    for writer in writers:
+        _, errors = writer.communicate(timeout=120)
+        assert writer.returncode == 0, errors.decode()
+    assert len(list(Ledger(open_database(address)).entries())) == 90
