@@ -3,13 +3,13 @@
 A column's type is decided by all of its cells, so it does not depend on how the file is cut into blocks: the
 file is read twice, once to decide, once to convert. The rules, in order, over the cells that are not missing:
 
-1. whole numbers without leading zeros that fit 64 bits: ``int64``;
+1. whole numbers without leading zeros or a plus that fit 64 bits: ``int64``;
 2. numbers, written without leading zeros, ``NaN`` and ``inf`` included: ``float64``; whole numbers of 16
 digits or
    more among them would lose digits, so they make the column text;
 3. ``true``/``false`` (or capitalised, or upper case): ``bool``;
 4. ISO 8601 dates: ``date32``; dates and times: ``timestamp[us]``; times with a zone or ``Z``: ``timestamp[us,
-UTC]``; 5. anything else, such as ``007``: ``string``. A column without any value is of type ``null``.
+UTC]``; 5. anything else, such as ``007`` or ``+4930123``: ``string``. A column without any value is of type ``null``.
 
 Blanks around a number, boolean or time are not part of it; around text they are. A cell is missing if it is
 empty (quoted or not) or equal to one of the ``null_values``. Lines without anything in them are skipped,
@@ -247,7 +247,7 @@ class _Inference:
         cells = cells.drop_null()
         trimmed = pc.utf8_trim_whitespace(cells) if _has_blanks(cells) else cells
         if pa.types.is_null(self.type) or pa.types.is_integer(self.type) or pa.types.is_floating(self.type):
-            if _leading_zeros(trimmed):
+            if _written_as_text(trimmed):
                 self.type = pa.string()
                 return
             self._long_digits = self._long_digits or _long_digits(trimmed)
@@ -275,9 +275,12 @@ def _has_blanks(cells: pa.Array) -> bool:
     )
 
 
-def _leading_zeros(cells: pa.Array) -> bool:
-    suspects = cells.filter(pc.or_(pc.starts_with(cells, "0"), pc.match_substring_regex(cells, "^[-+]0")))
-    return bool(pc.any(pc.match_substring_regex(suspects, "^[-+]?0[0-9xX]")).as_py())
+def _written_as_text(cells: pa.Array) -> bool:
+    """Whether any cell is written as no number is: with leading zeros, as 0x…, or a whole number with a plus."""
+    suspects = cells.filter(
+        pc.or_(pc.starts_with(cells, "0"), pc.match_substring_regex(cells, "^([-+]0|\\+)"))
+    )
+    return bool(pc.any(pc.match_substring_regex(suspects, r"^([-+]?0[0-9xX]|\+[0-9]+$)")).as_py())
 
 
 def _long_digits(cells: pa.Array) -> bool:

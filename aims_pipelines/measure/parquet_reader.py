@@ -45,7 +45,9 @@ class ParquetTable:
         self._dictionaries = [
             leaves[index]
             for index in range(len(leaves))
-            if self._metadata.num_row_groups and _is_encoded(self._metadata.row_group(0).column(index))
+            if leaves[index] in self.schema.names  # Arrow cannot read fields of structs as codes
+            and self._metadata.num_row_groups
+            and _is_encoded(self._metadata.row_group(0).column(index))
         ]
         self._local = threading.local()
         self._open_files: list[Any] = []

@@ -93,7 +93,7 @@ def make_table() -> Callable[..., pa.Table]:
                 "town": holes([f"town {number}" for number in rng.integers(0, 150, rows)], 0.02),
                 "word": holes([f"wörd {number}" for number in words], 0.1),
                 "yes": holes(rng.random(rows) < 0.3, 0.2),
-                "when": holes(rng.integers(0, 10**9, rows).astype("datetime64[s]"), 0.1),
+                "when": holes(rng.integers(0, 10**12, rows).astype("datetime64[ms]"), 0.1),
                 "none": pa.nulls(rows),
             }
         )
