@@ -119,9 +119,7 @@ def judge_table(
     known = _known(facts, record, limits, project=project)
     treated = treat(table, record, limits, known.reference)
     kept = treated.kept
-    measured = measure(
-        kept, groups=groups_of(record, kept.schema.names), keys=keys_of(record, kept.schema.names)
-    )
+    measured = measure(kept, groups=groups_of(record, kept.schema), keys=keys_of(record, kept.schema))
     candidate = Candidate(
         asset=facts.dataset,
         record=record,
