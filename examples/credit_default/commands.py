@@ -36,12 +36,13 @@ class Commands:
         """Run the generator of the example."""
         self._run([sys.executable, "-m", "examples.credit_default.generator", *options], expect=0)
 
-    def materialize(self, file: Path, *, expect: int) -> dict[str, Any]:
-        """Let a batch arrive and materialise everything; give the report as the command prints it."""
+    def materialize(self, file: Path, *, expect: int, select: str = "") -> dict[str, Any]:
+        """Let a batch arrive and materialise all or some assets; give the report that the command prints."""
+        chosen = ["--select", select] if select else []
         printed = self.aims(
-            *("materialize", "--format", "json"),
+            *("materialize", *chosen, "--format", "json"),
             expect=expect,
-            shown=f"CREDIT_DEFAULT_INPUT={file.name} aims materialize",
+            shown=f"CREDIT_DEFAULT_INPUT={file.name} aims {shlex.join(['materialize', *chosen])}",
             environment={"CREDIT_DEFAULT_INPUT": str(file)},
         )
         report: dict[str, Any] = json.loads(printed)
