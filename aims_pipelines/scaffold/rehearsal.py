@@ -129,8 +129,9 @@ def _candidate(
     from aims_pipelines.measure import measure
 
     record = records.dataset(item.dataset)
-    names = item.table.column_names
-    measured = measure(item.table, groups=groups_of(record, item.table.schema), keys=keys_of(record, item.table.schema))
+    measured = measure(
+        item.table, groups=groups_of(record, item.table.schema), keys=keys_of(record, item.table.schema)
+    )
     return Candidate(
         asset=item.dataset,
         record=record,
