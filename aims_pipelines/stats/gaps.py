@@ -57,6 +57,8 @@ def largest_gap(
     coverage = simultaneous(confidence, len(pairs))
     gaps = [difference(a, b) for (_, a), (_, b) in pairs]
     ends = [_absolute(gap.interval(coverage)) for gap in gaps]
+    if any(math.isnan(end) for pair in ends for end in pair):
+        return unjudged("an interval could not be computed")
     low, high = max(low for low, _ in ends), max(high for _, high in ends)
     at = max(range(len(pairs)), key=lambda index: abs(gaps[index].value))
     (first, one), (second, other) = sorted(pairs[at], key=lambda item: -item[1].value)
