@@ -125,7 +125,7 @@ class Story:
         """The next clean batch is published too: the gate does not cry wolf."""
         self._chapter(2, "The next batch is clean, too")
         file = self._deliver("clean", seed=2, faults=())
-        self._show(self.commands.materialize(file, expect=0, select="delivery or applications"))
+        self._show(self.commands.materialize(file, expect=0, select="+applications"))
         self.current = self.commands.current_versions()
         self._require(
             "'applications' has a second version",
