@@ -5,10 +5,9 @@ that memory holds a few columns of one window at a time, however many rows there
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -32,39 +31,8 @@ from aims_pipelines.measure.lowering import (
 )
 from aims_pipelines.measure.numbers import NumberCell, NumberTally
 from aims_pipelines.measure.rowhash import HashTally, add_codes, add_hashed, add_numbers, column_salt
+from aims_pipelines.measure.windows import Window, windows_of
 from aims_pipelines.stats.profile import ColumnProfile, GroupProfile, GroupSpec, Kind, Profile
-
-#: Rows of a window where the source does not say.
-WINDOW_ROWS = 1 << 18
-
-
-class Window(Protocol):
-    """Some rows of a table."""
-
-    @property
-    def rows(self) -> int:
-        """Number of rows."""
-        ...
-
-    def column(self, index: int) -> pa.ChunkedArray:
-        """A top-level column over these rows; called from several threads at once."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class TableWindow:
-    """Some rows of a table in memory."""
-
-    table: pa.Table
-
-    @property
-    def rows(self) -> int:
-        """Number of rows."""
-        return int(self.table.num_rows)
-
-    def column(self, index: int) -> pa.ChunkedArray:
-        """A top-level column over these rows."""
-        return self.table.column(index)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,66 +46,6 @@ class Measured:
 
     profile: Profile
     digest: str
-
-
-def windows_of(source: object) -> tuple[pa.Schema, Iterator[Window]]:
-    """Schema and windows of a table, a batch, a reader, or anything that yields batches.
-
-    Raises:
-        BadInput: It is none of these, or the batches disagree on their columns.
-    """
-    if isinstance(source, pa.RecordBatch):
-        source = pa.Table.from_batches([source])
-    if isinstance(source, pa.Table):
-        return source.schema, _slices(source)
-    if isinstance(source, pa.RecordBatchReader):
-        return source.schema, _pooled(iter(source), source.schema)
-    if not isinstance(source, Iterable) or isinstance(source, str | bytes):
-        raise BadInput(
-            Fault(
-                where="table",
-                expected="an Arrow table, reader or record batches",
-                found=type(source).__name__,
-                remedy="Use profile_frame for data frames and profile_file for files.",
-            )
-        )
-    batches = iter(source)
-    first = next(batches, None)
-    if first is None:
-        return pa.schema([]), iter(())
-    return first.schema, _pooled(_chained(first, batches), first.schema)
-
-
-def _slices(table: pa.Table) -> Iterator[Window]:
-    for start in range(0, table.num_rows, WINDOW_ROWS):
-        yield TableWindow(table.slice(start, WINDOW_ROWS))
-
-
-def _chained(first: pa.RecordBatch, rest: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    yield first
-    for batch in rest:
-        if not batch.schema.equals(first.schema, check_metadata=False):
-            found = f"{batch.schema.names} after {first.schema.names}"
-            if batch.schema.names == first.schema.names:
-                pairs = zip(batch.schema, first.schema, strict=True)
-                found = ", ".join(f"{b.name}: {b.type} after {a.type}" for b, a in pairs if b.type != a.type)
-            raise BadInput(
-                Fault(where="record batches", expected="the same columns and types in each", found=found)
-            )
-        yield batch
-
-
-def _pooled(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[Window]:
-    pool: list[pa.RecordBatch] = []
-    waiting = 0
-    for batch in batches:
-        pool.append(batch)
-        waiting += batch.num_rows
-        if waiting >= WINDOW_ROWS:
-            yield TableWindow(pa.Table.from_batches(pool, schema))
-            pool, waiting = [], 0
-    if waiting:
-        yield TableWindow(pa.Table.from_batches(pool, schema))
 
 
 class Pass:

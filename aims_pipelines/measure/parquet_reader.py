@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from aims_pipelines.core.errors import BadInput, Fault
-from aims_pipelines.measure.kernel import WINDOW_ROWS, Window
 from aims_pipelines.measure.lowering import name_faults
+from aims_pipelines.measure.windows import WINDOW_ROWS, Window
 
 #: Bytes a value, on average over a column chunk, up to which it is taken to be dictionary encoded.
 _ENCODED_BYTES = 4

@@ -7,8 +7,9 @@ import pyarrow as pa
 
 from aims_pipelines.core.errors import BadInput, Fault
 from aims_pipelines.measure.csv_reader import CsvFile
-from aims_pipelines.measure.kernel import Measured, Pass, windows_of
+from aims_pipelines.measure.kernel import Measured, Pass
 from aims_pipelines.measure.parquet_reader import ParquetTable
+from aims_pipelines.measure.windows import windows_of
 from aims_pipelines.stats.profile import GroupSpec, Profile
 
 PARQUET_SUFFIXES = (".parquet", ".pq")

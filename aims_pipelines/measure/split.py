@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 
 from aims_pipelines.core.errors import BadInput, Fault
-from aims_pipelines.measure.kernel import Window, windows_of
 from aims_pipelines.measure.lowering import Codes, Hashes, Numbers, lower, one_array
 from aims_pipelines.measure.rowhash import add_codes, add_hashed, add_numbers, column_salt
+from aims_pipelines.measure.windows import Window, windows_of
 from aims_pipelines.stats.hashing import hash_labels, mix
 
 _SALT = "aims split 1"

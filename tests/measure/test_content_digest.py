@@ -157,7 +157,7 @@ def test_the_format_is_as_documented() -> None:
 
 
 def test_windows_do_not_show_in_the_digest(monkeypatch: pytest.MonkeyPatch) -> None:
-    from aims_pipelines.measure import kernel
+    from aims_pipelines.measure import windows
 
     rng = np.random.default_rng(0)
     table = pa.table(
@@ -167,5 +167,5 @@ def test_windows_do_not_show_in_the_digest(monkeypatch: pytest.MonkeyPatch) -> N
         }
     )
     whole = content_digest(table)
-    monkeypatch.setattr(kernel, "WINDOW_ROWS", 37)
+    monkeypatch.setattr(windows, "WINDOW_ROWS", 37)
     assert content_digest(table) == whole

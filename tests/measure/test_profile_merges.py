@@ -131,11 +131,11 @@ def test_any_texts_add_up(assert_same_profile: Same, values: list[str | None], a
 def test_batches_of_any_size_give_the_same_profile(
     make_table: Make, assert_same_profile: Same, batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from aims_pipelines.measure import kernel
+    from aims_pipelines.measure import windows
 
     table = make_table(11, 60 if batch == 1 else 1500)
     whole = measured(table)
-    monkeypatch.setattr(kernel, "WINDOW_ROWS", batch)  # every batch becomes a window of its own
+    monkeypatch.setattr(windows, "WINDOW_ROWS", batch)  # every batch becomes a window of its own
     batches = iter(table.to_batches(max_chunksize=batch))
     assert_same_profile(profile_table(batches, groups=GROUPS, keys=KEYS), whole)
 
