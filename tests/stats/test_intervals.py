@@ -127,3 +127,18 @@ def test_wilson_covers_within_a_point_of_nominal_on_average_over_rates(total):
         for rate in rates
     ]
     assert np.mean(covered) == pytest.approx(0.95, abs=0.01)
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize("sizes", [(5, 5), (5, 50), (15, 60), (40, 100), (100, 100)])
+@pytest.mark.parametrize("confidence", [0.9, 0.95, 0.99])
+def test_coverage_over_all_outcomes_is_within_a_point_of_nominal(sizes, confidence):
+    rng = np.random.default_rng(8)
+    pairs = rng.uniform(0.02, 0.98, size=(400, 2))
+
+    def limits(interval):
+        return lambda *counts: interval(*counts, confidence=confidence)
+
+    for interval, truth in ((newcombe, lambda p, q: p - q), (ratio, lambda p, q: p / q)):
+        coverage = _mean_coverage(limits(interval), sizes, [(p, q, truth(p, q)) for p, q in pairs])
+        assert coverage == pytest.approx(confidence, abs=0.015 if min(sizes) <= 5 else 0.01)
