@@ -102,6 +102,14 @@ def test_what_is_not_a_sealed_line_is_refused(line: bytes) -> None:
         unseal(line)
 
 
+def test_nothing_can_hide_between_the_content_and_its_seal() -> None:
+    content = entry(1, header()[1])[0][len(b'{"entry":') : -len(',"seal":"sha256:"}') - 64]
+    wider = content + b',"hidden":1'
+    line = b'{"entry":%s,"seal":"sha256:%s"}' % (wider, hashlib.sha256(wider).hexdigest().encode())
+    with pytest.raises(LineError):
+        unseal(line)
+
+
 @pytest.mark.parametrize(
     ("member", "value"),
     [

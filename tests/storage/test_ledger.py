@@ -331,6 +331,16 @@ def test_a_well_made_pass_put_in_place_of_a_fail_is_not_evidence(ledger: Ledger,
     assert "row 2 (entry 2)" in report.breaks[0].where
 
 
+def test_a_well_made_pass_that_is_chained_to_nothing_is_not_evidence(ledger: Ledger, draft: Draft) -> None:
+    ledger.append([draft(content="c"), draft("fail")])
+    content = {**unseal(line_of(ledger, 2)).content, "body": draft("pass").body, "prev": A}
+    line, _ = seal(ENTRY, content)
+    change = "UPDATE ledger_entry SET outcome = 'pass', line = :line WHERE seq = 2"
+    unprotected(ledger.database, change, line=line.decode())
+    with pytest.raises(LedgerBroken, match="chained"):
+        ledger.passing("applications", A)
+
+
 def line_of(ledger: Ledger, seq: int) -> bytes:
     return next(row.line.encode() for row in ledger.rows(seq - 1))
 
