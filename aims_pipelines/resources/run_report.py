@@ -93,7 +93,7 @@ def report_run(instance: dg.DagsterInstance, run_id: str, assets: Sequence[str])
                 name=name,
                 outcome=outcomes.get(name, ("not run", ""))[0],
                 checks=tuple(checks[name]),
-                message=outcomes.get(name, ("", "Not run: something upstream was not published."))[1],
+                message=outcomes.get(name, ("", ""))[1],
             )
             for name in assets
         ),
@@ -109,8 +109,11 @@ def _failure(event: dg.DagsterEvent) -> tuple[str, str]:
     error = data.error
     while error is not None and error.cause is not None:
         error = error.cause
-    text = error.message.strip() if error is not None else "unknown error"
-    return "error", f"{event.step_key} raised {text}. The run page in Dagster shows where."
+    if error is None:
+        return "error", f"{event.step_key} failed without saying why. The run page in Dagster may tell."
+    frames = [line.split("\n")[0].strip() for line in error.stack if line.strip().startswith("File ")]
+    place = f" ({frames[-1].replace('File ', '')})" if frames else ""
+    return "error", f"{event.step_key} raised {error.message.strip()}{place}. The run page in Dagster shows the stack."
 
 
 def _plain(value: Any) -> Any:
