@@ -110,7 +110,8 @@ def _answer(
     if len(shown) == 1 and shown[0].observed is not None:
         metadata["aims/observed"] = shown[0].observed
     if answer.problems:
-        description = "; ".join(describe(answer.check, finding) for finding in answer.problems[:3])
+        more = f" (and {len(answer.problems) - 1} more)" if len(answer.problems) > 1 else ""
+        description = describe(answer.check, answer.problems[0]) + more
     else:
         description = f"{len(answer.findings)} finding(s), all pass."
     return answer.status is Status.PASS, _SEVERITIES[answer.severity], description, metadata

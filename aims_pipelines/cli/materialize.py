@@ -131,7 +131,7 @@ def _job(
         raise BadInput(
             Fault(where="--select", expected="a Dagster asset selection", found=f"{select!r} ({error})")
         ) from error
-    keys = sorted(chosen & graph.materializable_asset_keys, key=lambda key: key.to_user_string())
+    keys = [key for key in graph.toposorted_asset_keys if key in chosen & graph.materializable_asset_keys]
     if not keys:
         known = ", ".join(sorted(key.to_user_string() for key in graph.materializable_asset_keys))
         raise BadInput(Fault(where="--select", expected=f"some of the assets {known}", found=repr(select)))
@@ -201,6 +201,7 @@ def _under_way(instance: "dg.DagsterInstance") -> str:
 
 def _print(report: "RunReport", project: "Project") -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     console = Console()
@@ -218,7 +219,7 @@ def _print(report: "RunReport", project: "Project") -> None:
                 asset.outcome if first else "",
                 check.name,
                 f"[{_colour(check.status)}]{check.status}[/]",
-                check.found,
+                escape(check.found),
             )
             first = False
         summary = f"{passed} pass" + (f", {ruled_out} do not apply" if ruled_out else "")

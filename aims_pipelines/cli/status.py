@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from aims_pipelines.resources.status import Row
 
 
+_COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
+
+
 class Format(StrEnum):
     """How the result is printed."""
 
@@ -38,28 +41,28 @@ def _print(rows: "list[Row]", root: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    cells = [
+        {
+            "": row.kind,
+            "name": row.name,
+            "current version": row.current,
+            "last judged": row.last_judged,
+            "verdict": f"[{_COLOURS.get(row.last_verdict, 'dim')}]{row.last_verdict or 'never judged'}[/]",
+            "did not pass": ", ".join(row.not_passed),
+            "quarantine": str(row.quarantined or ""),
+            "overdue": "; ".join(row.overdue),
+        }
+        for row in rows
+    ]
+    optional = ("did not pass", "quarantine", "overdue")
+    shown = [
+        heading
+        for heading in (cells[0] if cells else ())
+        if heading not in optional or any(line[heading] for line in cells)
+    ]
     table = Table(title=root, title_justify="left")
-    for heading in (
-        "",
-        "name",
-        "current version",
-        "last judged",
-        "verdict",
-        "did not pass",
-        "quarantine",
-        "overdue",
-    ):
+    for heading in shown:
         table.add_column(heading, overflow="fold")
-    for row in rows:
-        colour = {"pass": "green", "fail": "red", "inconclusive": "yellow"}.get(row.last_verdict, "dim")
-        table.add_row(
-            row.kind,
-            row.name,
-            row.current,
-            row.last_judged,
-            f"[{colour}]{row.last_verdict or 'never judged'}[/]",
-            ", ".join(row.not_passed),
-            str(row.quarantined) if row.quarantined else "",
-            "; ".join(row.overdue),
-        )
+    for line in cells:
+        table.add_row(*(line[heading] for heading in shown))
     Console().print(table)

@@ -19,7 +19,7 @@ class Row:
         kind: ``dataset`` or ``model``.
         name: Id of the dataset record, or the registered model's name.
         current: Current version in words; ``none`` before the first.
-        last_judged: When the last candidate was judged, ISO 8601; empty if never.
+        last_judged: When the last candidate was judged, UTC to the minute; empty if never.
         last_verdict: ``pass``, ``fail``, ``inconclusive``, or empty if never judged.
         not_passed: Checks of the last judgement that did not pass.
         quarantined: Candidates in quarantine.
@@ -56,7 +56,7 @@ def _dataset(project: "Project", record: "DatasetRecord", now: datetime) -> Row:
     if versions:
         last = versions[-1]
         partition = f"{last.partition} " if last.partition else ""
-        current = f"{partition}{last.number} ({last.rows} rows, {last.published_at:%Y-%m-%d %H:%M} UTC)"
+        current = f"{partition}{last.number} ({last.rows:,} rows)"
     return _row(
         "dataset",
         record.id,
@@ -73,7 +73,7 @@ def _model(project: "Project", record: "SystemRecord", now: datetime) -> Row:
     registered = project.ledger.latest("registration", name)
     current = "none"
     if registered is not None:
-        current = f"{registered.body.get('version')} ({registered.at:%Y-%m-%d %H:%M} UTC)"
+        current = str(registered.body.get("version"))
     return _row(
         "model",
         name,
@@ -102,7 +102,7 @@ def _row(
         kind=kind,
         name=name,
         current=current,
-        last_judged=f"{entry.at:%Y-%m-%d %H:%M} UTC" if entry is not None else "",
+        last_judged=f"{entry.at:%Y-%m-%d %H:%M}" if entry is not None else "",
         last_verdict=str(judgement.get("status", "")),
         not_passed=tuple(
             verdict["check"] for verdict in judgement.get("verdicts", ()) if verdict["status"] != "pass"

@@ -107,7 +107,7 @@ def test_a_good_batch_is_published_a_bad_one_refused_and_the_status_tells_both(f
 
     status = aims("status", "--format", "json", cwd=folder)
     (row,) = json.loads(status.stdout)
-    assert row["current"].startswith("1 (300 rows")
+    assert row["current"] == "1 (300 rows)"
     assert (row["last_verdict"], row["quarantined"]) == ("fail", 1)
     assert "completeness" in row["not_passed"]
     assert "completeness" in aims("status", cwd=folder).stdout
