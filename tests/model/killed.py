@@ -2,8 +2,8 @@
 
     python killed.py PROJECT WORK
 
-PROJECT is a project whose datasets have passed; WORK is an empty folder. The points lie before and after each call
-that changes something: the ledger's and those of MLflow's client. Prints one JSON line a point.
+PROJECT is a project whose datasets have passed; WORK is an empty folder. The points lie right after each call that
+changes something: the ledger's and those of MLflow's client. Prints one JSON line a point.
 """
 
 import json
@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -21,6 +22,7 @@ from mlflow.tracking import MlflowClient
 from sklearn.linear_model import LogisticRegression
 
 from aims_pipelines import AimsResource, DatasetIOManager, governed_model
+from aims_pipelines.assets.model_gate import examine
 from aims_pipelines.resources.project import load_project
 from aims_pipelines.storage.ledger import Ledger
 
@@ -56,16 +58,14 @@ def run_step(folder: Path) -> bool:
     return result.success
 
 
-def arm(owner: type, name: str, nth: int, when: str) -> None:
-    """Let the process die just before or just after the nth call."""
+def arm(owner: type, name: str, nth: int) -> None:
+    """Let the process die right after the nth call has done its work."""
     original, calls = getattr(owner, name), []
 
     def deadly(*arguments, **options):
-        calls.append(name)
-        if len(calls) == nth and when == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
         result = original(*arguments, **options)
-        if len(calls) == nth and when == "after":
+        calls.append(name)
+        if len(calls) == nth:
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 
@@ -73,11 +73,13 @@ def arm(owner: type, name: str, nth: int, when: str) -> None:
 
 
 def in_child(work) -> int:
+    """Fork, work there, and say how it ended; only children open databases, or they would share them."""
     pid = os.fork()
     if pid == 0:
         code = 3
         try:
-            code = 0 if work() else 1
+            work()
+            code = 0
         finally:
             os._exit(code)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
@@ -87,63 +89,43 @@ def state(folder: Path) -> dict[str, object]:
     project = load_project(folder)
     client = MlflowClient(project.locations.mlflow, project.locations.mlflow)
     versions = client.search_model_versions("name = 'late-payment'")
-    aliases = client.get_registered_model("late-payment").aliases if versions else {}
     experiment = client.get_experiment_by_name("governed-models")
     runs = client.search_runs([experiment.experiment_id]) if experiment else []
     return {
         "versions": len(versions),
-        "aliases": aliases,
+        "aliases": client.get_registered_model("late-payment").aliases if versions else {},
         "runs": len(runs),
         "folders": sum(len(client.list_artifacts(run.info.run_id, "aims")) for run in runs),
         "registrations": sum(entry.subject_kind == "registration" for entry in project.ledger.entries()),
     }
 
 
-def gate(folder: Path) -> bool:
-    from datetime import UTC, datetime
-
-    from aims_pipelines.assets.model_gate import examine
-
+def gate(folder: Path) -> str:
     project = load_project(folder)
     version = project.mlflow.resolve("late-payment", alias="challenger")
-    return examine(project, version, now=datetime.now(UTC)).status == "pass"
-
-
-def told(folder: Path, results: Path) -> None:
-    """Write the state from a child: the parent must not open databases, or its children would share them."""
-
-    def write() -> bool:
-        results.write_text(json.dumps(state(folder)), encoding="utf-8")
-        return True
-
-    assert in_child(write) == 0
+    return str(examine(project, version, now=datetime.now(UTC)).status)
 
 
 def main(project: Path, work: Path) -> None:
     for owner, name, nth in CALLS:
-        for when in ("before", "after"):
-            folder = Path(shutil.copytree(project, work / f"{name}{nth}{when}"))
+        folder = Path(shutil.copytree(project, work / f"{name}{nth}"))
+        told = folder / "told.json"
 
-            def killed(folder=folder, owner=owner, name=name, nth=nth, when=when) -> bool:
-                arm(owner, name, nth, when)
-                return run_step(folder)
+        def die(folder=folder, owner=owner, name=name, nth=nth) -> None:
+            arm(owner, name, nth)
+            run_step(folder)
 
-            results = folder / "state.json"
-            first = in_child(killed)
-            told(folder, results)
-            after_kill = json.loads(results.read_text(encoding="utf-8"))
-            second = in_child(lambda folder=folder: run_step(folder))
-            told(folder, results)
-            line = {
-                "point": f"{when} {owner.__name__}.{name} {nth}",
-                "killed": first == -signal.SIGKILL,
-                "after_kill": after_kill,
-                "resumed": second == 0,
-                "after_resume": json.loads(results.read_text(encoding="utf-8")),
-                "gate": in_child(lambda folder=folder: gate(folder)) == 0,
-            }
-            sys.stdout.write(json.dumps(line) + "\n")
-            sys.stdout.flush()
+        def look_and_resume(folder=folder, told=told) -> None:
+            line = {"after_kill": state(folder), "resumed": run_step(folder)}
+            line |= {"after_resume": state(folder), "gate": gate(folder) if line["resumed"] else ""}
+            told.write_text(json.dumps(line), encoding="utf-8")
+
+        killed = in_child(die) == -signal.SIGKILL
+        if in_child(look_and_resume) != 0:
+            raise SystemExit(f"{name} {nth}: could not look at what was left")
+        line = {"point": f"{owner.__name__}.{name} {nth}", "killed": killed}
+        sys.stdout.write(json.dumps(line | json.loads(told.read_text(encoding="utf-8"))) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """A governed model in real Dagster runs with a real MLflow database: registered with its card, or not there at all."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -280,8 +281,11 @@ def test_an_accepted_shortfall_opens_the_gate_and_stands_in_the_card(project, up
     ambitious = system.read_text() + "limits: {min_metric: 0.99}\n"
     system.write_text(ambitious, encoding="utf-8")
     assert not run(model_asset(good_estimator), upstream, resources).success
-    entry = "{check: performance, target: '', observed: 0.8, tolerance: 0.05, reason: pilot, review_by: 2099-01-01}"
-    system.write_text(f"{ambitious}accepted: [{entry}]\n", encoding="utf-8")
+    until = datetime.now(UTC).date() + timedelta(days=30)
+    entry = (
+        f"check: performance, target: '', observed: 0.8, tolerance: 0.05, reason: pilot, review_by: {until}"
+    )
+    system.write_text(f"{ambitious}accepted: [{{{entry}}}]\n", encoding="utf-8")
     assert run(model_asset(good_estimator), upstream, resources).success
     version = project.mlflow.resolve("late-payment", alias="challenger")
     card = ModelCard.from_json(project.mlflow.files(version)["card/card.json"])
