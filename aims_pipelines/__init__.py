@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from aims_pipelines.assets.model import governed_model as governed_model
     from aims_pipelines.resources.aims import AimsResource as AimsResource
     from aims_pipelines.resources.io_manager import DatasetIOManager as DatasetIOManager
+    from aims_pipelines.sensors.unadmitted import unadmitted_sensor as unadmitted_sensor
 
 __version__ = "0.1.0"
 
@@ -22,6 +23,7 @@ _HOMES = {
     "govern": "aims_pipelines.assets.governed",
     "governed_asset": "aims_pipelines.assets.governed",
     "governed_model": "aims_pipelines.assets.model",
+    "unadmitted_sensor": "aims_pipelines.sensors.unadmitted",
     "uncovered": "aims_pipelines.assets.coverage",
 }
 
