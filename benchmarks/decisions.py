@@ -18,7 +18,7 @@ _PEER_RUNS = 5
 
 
 def run(*, quick: bool) -> Report:
-    """Simulate windows; about ten minutes on one core."""
+    """Simulate windows; about fifteen minutes on one idle core."""
     runs = {1_000: 4} if quick else _RUNS
     tallies = {rows: _tally(rows, count) for rows, count in runs.items()}
     peers = {} if quick else {rows: _evidently(rows, _PEER_RUNS) for rows in (1_000, 10_000)}
