@@ -73,7 +73,7 @@ def _finding_to_json(finding: Finding) -> dict[str, Any]:
     return {
         name: _jsonable(value)
         for name, value in values.items()
-        if value is not None and value != "" or name == "target"
+        if (value is not None and value != "") or name == "target"
     }
 
 

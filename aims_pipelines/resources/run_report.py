@@ -113,7 +113,10 @@ def _failure(event: dg.DagsterEvent) -> tuple[str, str]:
         return "error", f"{event.step_key} failed without saying why. The run page in Dagster may tell."
     frames = [line.split("\n")[0].strip() for line in error.stack if line.strip().startswith("File ")]
     place = f" ({frames[-1].replace('File ', '')})" if frames else ""
-    return "error", f"{event.step_key} raised {error.message.strip()}{place}. The run page in Dagster shows the stack."
+    return (
+        "error",
+        f"{event.step_key} raised {error.message.strip()}{place}. The run page in Dagster shows the stack.",
+    )
 
 
 def _plain(value: Any) -> Any:
