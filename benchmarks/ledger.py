@@ -51,8 +51,7 @@ def _measure(folder: Path, count: int) -> Report:
     from aims_pipelines.storage.verifier import verifier_source
 
     ledger = Ledger(open_database(f"sqlite:///{folder / 'aims.db'}"))
-    batches = [_batch(ledger, start, min(_BATCH, count - start)) for start in range(0, count, _BATCH)]
-    appending = _seconds(lambda: [append() for append in batches])
+    appending = _seconds(lambda: _fill(ledger, count))
     single = _seconds(lambda: [ledger.append([_draft(number)]) for number in range(100)]) / 100
     lookup = _seconds(lambda: [ledger.passing(_name(number), _digest(number)) for number in range(200)]) / 200
     auditing = _seconds(lambda: _expect(audit_ledger(ledger).intact))
@@ -60,8 +59,7 @@ def _measure(folder: Path, count: int) -> Report:
     evidence = EvidenceStore(folder / "evidence")
     exporting = _seconds(lambda: export_ledger(ledger, evidence, large, at=_AT))
     tenth = Ledger(open_database(f"sqlite:///{folder / 'tenth.db'}"))
-    for start in range(0, count // 10, _BATCH):
-        _batch(tenth, start, _BATCH)()
+    _fill(tenth, count // 10)
     export_ledger(tenth, evidence, small, at=_AT)
     script = folder / "verify.py"
     script.write_text(verifier_source(), encoding="utf-8")
@@ -149,8 +147,9 @@ def _draft(number: int) -> Any:
     )
 
 
-def _batch(ledger: Any, start: int, size: int) -> Callable[[], object]:
-    return lambda: ledger.append([_draft(number) for number in range(start, start + size)])
+def _fill(ledger: Any, count: int) -> None:
+    for start in range(0, count, _BATCH):
+        ledger.append([_draft(number) for number in range(start, min(start + _BATCH, count))])
 
 
 def _seconds(work: Callable[[], object]) -> float:

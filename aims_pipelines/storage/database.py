@@ -8,6 +8,7 @@ import hashlib
 import os
 import sqlite3
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 import sqlalchemy as sa
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import QueuePool
 
 from aims_pipelines.core.errors import BadInput, Fault, NotOurs, StoreUnavailable
 from aims_pipelines.storage.schema import SCHEMA_VERSION, about, metadata
@@ -97,12 +98,24 @@ def open_database(url: str, *, create: bool = True) -> Database:
     address = _parse(url)
     is_sqlite = address.get_backend_name() == "sqlite"
     database = _open_sqlite(address, create=create) if is_sqlite else _open_postgresql(address)
+    _leave_to_parent_process(database.engine)
     try:
         _prepare(database, create=create)
     except BaseException:
         database.close()
         raise
     return database
+
+
+def _leave_to_parent_process(engine: sa.Engine) -> None:
+    """Let a forked process open connections of its own, and leave those of its parent alone."""
+    known = weakref.ref(engine)
+
+    def in_child() -> None:
+        if (found := known()) is not None:
+            found.dispose(close=False)
+
+    os.register_at_fork(after_in_child=in_child)
 
 
 def sqlite_file(url: str) -> Path | None:
@@ -136,24 +149,34 @@ def _bad_address(found: str) -> BadInput:
 
 def _open_sqlite(address: sa.URL, *, create: bool) -> Database:
     file = Path(str(address.database))
-    if file.is_dir():
-        raise BadInput(Fault(where=str(file), expected="a database file", found="a folder"))
-    if not file.exists():
-        if not create:
-            raise _nothing_there(str(address))
-        try:
+    try:
+        if file.is_dir():
+            raise BadInput(Fault(where=str(file), expected="a database file", found="a folder"))
+        if not file.exists():
+            if not create:
+                raise _nothing_there(str(address))
             file.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreUnavailable(
-                f"Cannot create the folder of the database {file}: {error.strerror or error}. "
-                "Check its permissions, or name another place."
-            ) from error
+    except OSError as error:
+        raise StoreUnavailable(
+            f"Cannot reach the folder of the database {file}: {error.strerror or error}. "
+            "Check its permissions, or name another place."
+        ) from error
     engine = sa.create_engine(
-        address, creator=lambda: _connect_sqlite(file), poolclass=NullPool, hide_parameters=True
+        address, creator=lambda: _connect_sqlite(file), poolclass=QueuePool, hide_parameters=True
     )
+    sa.event.listen(engine, "checkin", _on_sqlite_checkin)
     sa.event.listen(engine, "connect", _on_sqlite_connect)
     sa.event.listen(engine, "begin", _on_sqlite_begin)
     return Database(engine=engine, url=str(address))
+
+
+class _AsItLies(sqlite3.Connection):
+    """A connection that takes the file as it lies there, and so does not see what others write later."""
+
+
+def _on_sqlite_checkin(raw: object, record: Any) -> None:
+    if isinstance(raw, _AsItLies):
+        record.invalidate()
 
 
 def _connect_sqlite(file: Path) -> sqlite3.Connection:
@@ -168,7 +191,8 @@ def _connect_sqlite(file: Path) -> sqlite3.Connection:
         if not os.access(file, os.R_OK) or (log.exists() and log.stat().st_size):
             raise
         # Nobody may write here and nothing is unfinished: SQLite may read it without its files for coordination.
-        raw = sqlite3.connect(f"file:{quote(str(file))}?immutable=1", uri=True, check_same_thread=False)
+        address = f"file:{quote(str(file))}?immutable=1"
+        raw = sqlite3.connect(address, uri=True, check_same_thread=False, factory=_AsItLies)
     return raw
 
 
@@ -181,11 +205,8 @@ def _on_sqlite_connect(raw: Any, _record: object) -> None:
 
 def _on_sqlite_begin(connection: sa.Connection) -> None:
     exclusive = connection.get_execution_options().get("aims_write", False)
-    if exclusive:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    else:
-        connection.exec_driver_sql("PRAGMA query_only=ON")
-        connection.exec_driver_sql("BEGIN")
+    connection.exec_driver_sql(f"PRAGMA query_only={'OFF' if exclusive else 'ON'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if exclusive else "BEGIN")
 
 
 def _open_postgresql(address: sa.URL) -> Database:

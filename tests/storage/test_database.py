@@ -1,11 +1,13 @@
 """Opening a database: ours is opened, nothing is created, everything else is left alone and told clearly."""
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -167,7 +169,7 @@ def test_a_folder_is_no_database(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_created_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(StoreUnavailable, match="Cannot create the folder"):
+    with pytest.raises(StoreUnavailable, match="Cannot reach the folder"):
         open_database(url_of(tmp_path / "file" / "aims.db"))
 
 
@@ -232,10 +234,12 @@ def test_a_full_disk_is_told_and_leaves_the_ledger_as_it_was(tmp_path: Path, dra
         pages = raw.execute("PRAGMA page_count").fetchone()[0]
         raw.execute(f"PRAGMA max_page_count={pages + 3}")
 
+    database.close()
     sa.event.listen(database.engine, "connect", shrink)
     with pytest.raises(StoreUnavailable, match=r"full.*Nothing was written.*Free some space"):
         ledger.append([draft(None, body={"text": "x" * 3000}) for _ in range(50)])
     sa.event.remove(database.engine, "connect", shrink)
+    database.close()
     assert len(list(ledger.entries())) == 1
     ledger.append([draft()])
     assert audit_ledger(ledger).intact
@@ -299,12 +303,35 @@ except StoreUnavailable as error:
 
 
 @pytest.fixture
-def open_folder(tmp_path: Path) -> Path:
-    """A folder that another user can reach."""
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.stat().st_uid == os.geteuid() and folder != Path("/"):
-            folder.chmod(folder.stat().st_mode | 0o055)
-    return tmp_path
+def open_folder() -> Iterator[Path]:
+    """A folder that another user can reach, which pytest's own temporary folders are not."""
+    folder = Path(tempfile.mkdtemp(prefix="aims-open-"))
+    folder.chmod(0o755)
+    yield folder
+    folder.chmod(0o755)
+    shutil.rmtree(folder)
+
+
+UNREACHABLE = """
+import os, sys
+from aims_pipelines.core.errors import StoreUnavailable
+from aims_pipelines.storage.database import open_database
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setuid(65534)
+try:
+    open_database(sys.argv[1])
+except StoreUnavailable as error:
+    print(error)
+"""
+
+
+def test_a_folder_that_this_user_may_not_enter_is_told(open_folder: Path, python: Python) -> None:
+    (open_folder / "closed").mkdir(mode=0o000)
+    ran = python(UNREACHABLE, url_of(open_folder / "closed" / "aims.db"))
+    (open_folder / "closed").chmod(0o755)
+    assert ran.returncode == 0, ran.stderr
+    assert "Permission denied" in ran.stdout
 
 
 @pytest.mark.parametrize("mode", ["create", "look"])
@@ -345,6 +372,32 @@ def test_processes_that_create_the_database_at_once_agree_on_it(address: str) ->
         assert opener.returncode == 0, errors.decode()
         headers.add(out)
     assert len(headers) == 1
+
+
+FORKER = """
+import os, sys
+from datetime import UTC, datetime
+from aims_pipelines.storage.database import open_database
+from aims_pipelines.storage.ledger import EntryDraft, Ledger
+
+ledger = Ledger(open_database(sys.argv[1]))
+draft = EntryDraft(kind="observation", actor="a", subject_kind="b", subject_id="c", digests={}, body={},
+                   at=datetime.now(UTC))
+ledger.append([draft])
+child = os.fork()
+for _ in range(20):
+    ledger.append([draft])
+if child:
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_forked_process_does_not_use_its_parents_connection(address: str, python: Python) -> None:
+    ran = python(FORKER, address)
+    assert ran.returncode == 0, ran.stderr
+    ledger = Ledger(open_database(address))
+    assert len(list(ledger.entries())) == 41
+    assert audit_ledger(ledger).intact
 
 
 def test_the_file_of_an_address_is_known_for_sqlite_only() -> None:
