@@ -27,6 +27,7 @@ def _features(candidate: ModelCandidate) -> Finding:
         *([record.label.column] if record.label else []),
         *(name for name in (record.subject, record.time) if name),
         *candidate.system.model.exclude,
+        *(name for name, contract in record.columns.items() if not contract.feature),
     ]
     found = [name for name in dict.fromkeys(forbidden) if name in used]
     if not used:

@@ -31,19 +31,19 @@ def judge(candidate: Candidate) -> Answer:
 
 
 def _features(candidate: Candidate, attribute: str) -> list[str]:
-    """Columns that a model could learn from: not the attribute, the label, keys, or columns that may be empty."""
+    """Columns that a model may learn from: not the attribute, the label, keys, or columns that may be empty."""
     record = candidate.record
     excluded = {attribute, record.subject, record.time, record.label.column if record.label else None}
     return [
         name
         for name, column in candidate.profile.columns.items()
-        if name not in excluded and not _is_key(candidate, name) and not _may_be_empty(candidate, column)
+        if name not in excluded and _may_be_feature(candidate, name) and not _may_be_empty(candidate, column)
     ]
 
 
-def _is_key(candidate: Candidate, name: str) -> bool:
+def _may_be_feature(candidate: Candidate, name: str) -> bool:
     contract = candidate.record.columns.get(name)
-    return contract is not None and contract.unique
+    return contract is None or (contract.feature and not contract.unique)
 
 
 def _may_be_empty(candidate: Candidate, column: ColumnProfile) -> bool:

@@ -1,5 +1,6 @@
 """``aims init``: a ready project for a table never seen before."""
 
+import shlex
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -84,4 +85,4 @@ def init(  # noqa: PLR0917 - the options of a command
     typer.echo("\nLook at these:")
     for line in created.look:
         typer.echo(f"  - {line}")
-    typer.echo(f"\nNext: cd {created.folder} && aims materialize")
+    typer.echo(f"\nNext: cd {shlex.quote(str(created.folder))} && aims materialize")

@@ -81,6 +81,9 @@ class ColumnContract(Part):
         0.0, description="Largest share of values outside min, max, allowed or pattern."
     )
     unique: bool = Field(False, description="Whether each value may occur only once.")
+    feature: bool = Field(
+        True, description="Whether a model may learn from it; if not, the search for proxies passes it over."
+    )
     personal: bool = Field(
         False, description="Whether the column holds personal data (names, e-mail, numbers …)."
     )

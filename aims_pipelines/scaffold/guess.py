@@ -86,6 +86,8 @@ def _contract(column: Column, request: Request, *, personal: bool) -> Contract:
     if personal or column.name == request.subject:
         rules["personal"] = True
     feature, why_not = _feature(column, request, key=key, personal=personal)
+    if why_not in {"free text", "a date", "personal data"}:
+        rules["feature"] = False
     return Contract(column=column, rules=rules, note=note, feature=feature, why_not=why_not)
 
 

@@ -118,6 +118,14 @@ def create(request: Request, *, tell: Callable[[str], None] = lambda _: None) ->
     plan = _plan(
         replace(request, null_values=request.null_values or nulls), table, columns, guessed_nulls=bool(nulls)
     )
+    if not any(item.feature for item in plan.contracts):
+        raise BadInput(
+            Fault(
+                where=str(request.data),
+                expected="at least one column that a model may learn from",
+                found=f"none: {_left_out(plan)}",
+            )
+        )
     temporary = request.folder.parent / f".{request.folder.name}.{secrets.token_hex(4)}.tmp"
     try:
         governance = temporary / "governance"
@@ -224,15 +232,18 @@ def _personal(request: Request, table: "pa.Table", columns: dict[str, Column]) -
 
 def _tables(plan: _Plan, table: "pa.Table", *, source_digest: str) -> list[Rehearsed]:
     """The tables of the pipeline in the order in which it makes them."""
+    import pyarrow.compute as pc
+
     from aims_pipelines.measure.split import split_rows
 
     request = plan.request
+    labelled = table.filter(pc.invert(table[request.label].is_null(nan_is_null=True)))
     by = (
         [request.subject]
         if request.subject
         else [name for name in table.column_names if name != request.label]
     )
-    training, holdout = split_rows(table, by=by, holdout=HOLDOUT_SHARE)
+    training, holdout = split_rows(labelled, by=by, holdout=HOLDOUT_SHARE)
     if min(training.num_rows, holdout.num_rows) < FEWEST_ROWS // 10:
         raise BadInput(
             Fault(

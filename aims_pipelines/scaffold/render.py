@@ -87,8 +87,18 @@ def _mapping(rules: Mapping[str, object], indent: int) -> str:
     )
 
 
+def one_line(text: str) -> str:
+    """A text fit for a comment or a docstring: on one line, printable, and unable to end either."""
+    return _printable(text).replace("\\", "/").replace('"', "'")
+
+
+def _printable(text: str) -> str:
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
+
+
 def _comment(text: str) -> str:
     """Wrap a text as lines of comment."""
+    text = _printable(text)
     return textwrap.fill(text, 110, initial_indent="# ", subsequent_indent="# ", break_long_words=False)
 
 
@@ -115,6 +125,7 @@ def _environment() -> Environment:
         "yaml_mapping": _mapping,
         "py": _python_text,
         "comment": _comment,
+        "one_line": one_line,
     }
     return environment
 

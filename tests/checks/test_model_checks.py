@@ -52,7 +52,7 @@ def holdout_record(**changes):
         "status": "admitted",
         "purpose": "p",
         "source": {"path": "h.csv", "licence": "x", "legal_basis": "y"},
-        "columns": {"late": {"type": "integer"}},
+        "columns": {"late": {"type": "integer"}, "diary": {"type": "string", "feature": False}},
         "label": {"column": "late", "positive": 1},
         "protected": [{"column": "sex"}],
     }
@@ -315,7 +315,7 @@ def test_a_model_that_knows_its_training_rows_by_heart_fails_generalisation(make
     assert found.observed == pytest.approx(1.0 - finding(make(), "performance").observed)
 
 
-@pytest.mark.parametrize("column", ["late", "postcode"])
+@pytest.mark.parametrize("column", ["late", "postcode", "diary"])
 def test_a_forbidden_feature_fails_leakage_by_name(column, make):
     facts = EstimatorFacts(name="x", features=("debt", column), digest="sha256:1", reloads_alike=True)
     found = finding(make(estimator=facts), "leakage", "features")

@@ -24,13 +24,13 @@ def test_a_feature_that_gives_the_group_away_fails_and_others_pass(build, answer
     assert finding(verdict, "amount -> sex").status is Status.PASS
 
 
-def test_label_keys_subject_and_time_are_no_features(build, answer):
-    columns = dict.fromkeys(("label", "key", "subject", "feature"), SEX)
+def test_label_keys_subject_and_what_the_contract_keeps_out_are_no_features(build, answer):
+    columns = dict.fromkeys(("label", "key", "subject", "diary", "feature"), SEX)
     record = {
         **RECORD,
         "label": {"column": "label"},
         "subject": "subject",
-        "columns": {"key": {"unique": True}},
+        "columns": {"key": {"unique": True}, "diary": {"feature": False}},
     }
     verdict = answer("proxies", build(table(**columns), record=record))
     assert [item.target for item in verdict.findings] == ["feature -> sex"]

@@ -1,5 +1,6 @@
 """aims init: a project for a table never seen before, or a plain answer why not."""
 
+import ast
 import os
 import shutil
 import signal
@@ -252,6 +253,89 @@ def test_an_empty_folder_is_used(data):
 @pytest.mark.parametrize("name", ["", "..", "a\nb", "-x", "x" * 61, "naïve"])
 def test_names_that_make_no_folder_are_refused(data, name):
     assert "NAME" in _refusal(_request(data, folder=data.parent / name))
+
+
+NASTY = [
+    '"""\nimport os\n"""',
+    "it's",
+    "a: b # c",
+    "{{ 7 * 7 }}",
+    "- x",
+    "tab\there",
+    "Größe",
+    "\\",
+    "null",
+    "1",
+    "a,b",
+    "#",
+    "%",
+]
+
+
+def test_column_names_cannot_break_out_of_the_files_that_are_written(data):
+    table = _table()
+    random = np.random.default_rng(3)
+    for name in NASTY:
+        table = table.append_column(name, pa.array(random.integers(0, 50, table.num_rows)))
+    renamed = {"sex": 'pro"""tected\n', "paid": 'la"bel\n\\', "person": "per'son\n- x: y"}
+    names = [renamed.get(name, name) for name in table.column_names]
+    path = data.with_suffix(".parquet")
+    parquet.write_table(table.rename_columns(names), path)
+    created = create(
+        _request(path, label=renamed["paid"], protected=(renamed["sex"],), subject=renamed["person"])
+    )
+    record = load_records(created.folder / "governance").dataset("trial")
+    assert set(record.columns) == set(names)
+    tree = ast.parse((created.folder / "definitions.py").read_text())
+    found = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and node.targets[0].id in {"LABEL", "NUMBERS", "CATEGORIES"}:
+            found[node.targets[0].id] = ast.literal_eval(node.value)
+    assert found["LABEL"] == renamed["paid"]
+    assert set(NASTY) <= {*found["NUMBERS"], *found["CATEGORIES"]}
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    assert imported == {"dagster", "pandas", "pyarrow", "pyarrow.compute"}
+    assert not any("could not be fitted" in line or "would refuse" in line for line in created.look), (
+        created.look
+    )
+
+
+def test_odd_but_ordinary_columns_still_make_a_model(data):
+    random = np.random.default_rng(5)
+    rows = 3_000
+    score, noise = random.normal(size=rows), random.normal(size=rows)
+    table = pa.table(
+        {
+            "group": random.choice(["x", "y"], rows),
+            "flag": pa.array([None if n % 9 == 0 else bool(n % 2) for n in range(rows)]),
+            "count": pa.array([None if n % 11 == 0 else n % 4 for n in range(rows)], pa.int64()),
+            "share": pa.array(
+                [float("nan") if n % 7 == 0 else value for n, value in enumerate(random.random(rows))]
+            ),
+            "word": pa.array([None if n % 5 == 0 else "ab"[n % 2] for n in range(rows)]),
+            "empty": pa.nulls(rows, pa.float64()),
+            "constant": ["same"] * rows,
+            "text": [f"note number {n}" for n in range(rows)],
+            "when": pa.array(np.datetime64("2026-01-01T00:00:00") + np.arange(rows), pa.timestamp("us")),
+            "score": score,
+            "good": pa.array([None if n % 50 == 0 else bool(value > noise[n]) for n, value in enumerate(score)]),
+        }
+    )
+    path = data.with_suffix(".parquet")
+    parquet.write_table(table, path)
+    created = create(_request(path, label="good", protected=("group",)))
+    record = load_records(created.folder / "governance").dataset("trial")
+    assert record.label.positive in {True, False}
+    assert record.columns["empty"].max_missing == 1
+    assert not any("could not be fitted" in line or "would refuse" in line for line in created.look), (
+        created.look
+    )
+    assert ("completeness", "good") in {(item.check, item.target) for item in record.accepted}
+
+
+def test_a_table_with_nothing_to_learn_from_is_refused(data):
+    csv.write_csv(_table().select(["sex", "paid"]), data)
+    assert "at least one column that a model may learn from" in _refusal(_request(data, protected=("sex",)))
 
 
 @pytest.mark.parametrize("name", ["class", "2026", "My Table", "aims", "a.b-c"])
