@@ -36,14 +36,15 @@ class Commands:
         """Run the generator of the example."""
         self._run([sys.executable, "-m", "examples.credit_default.generator", *options], expect=0)
 
-    def materialize(self, file: Path, *, expect: int, select: str = "") -> dict[str, Any]:
-        """Let a batch arrive and materialise all or some assets; give the report that the command prints."""
-        chosen = ["--select", select] if select else []
+    def materialize(self, file: Path | None, *, expect: int, select: str = "") -> dict[str, Any]:
+        """Let a batch arrive, if there is one, and materialise; give the report that the command prints."""
+        command = ["materialize", *(["--select", select] if select else [])]
+        arrival = f"CREDIT_DEFAULT_INPUT={file.name} " if file else ""
         printed = self.aims(
-            *("materialize", *chosen, "--format", "json"),
+            *(*command, "--format", "json"),
             expect=expect,
-            shown=f"CREDIT_DEFAULT_INPUT={file.name} aims {shlex.join(['materialize', *chosen])}",
-            environment={"CREDIT_DEFAULT_INPUT": str(file)},
+            shown=f"{arrival}aims {shlex.join(command)}",
+            environment={"CREDIT_DEFAULT_INPUT": str(file)} if file else {},
         )
         report: dict[str, Any] = json.loads(printed)
         return report

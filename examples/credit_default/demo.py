@@ -103,6 +103,7 @@ class Story:
         self.next_clean_batch()
         for number, fault in enumerate(BAD_BATCHES, start=3):
             self.bad_batch(number, fault)
+        self.work_goes_on()
         self.audit()
         self.where_to_look()
 
@@ -153,9 +154,19 @@ class Story:
             self.console.print(f"[red]{escape(line)}[/]", soft_wrap=True)
         self.console.print(f"Nothing was published. Still current: {self._versions()}.", soft_wrap=True)
 
+    def work_goes_on(self) -> None:
+        """A new model is made of the last good version, whatever else has arrived meanwhile."""
+        self._chapter(len(BAD_BATCHES) + 3, "Work goes on with the last good version")
+        self._show(self.commands.materialize(None, expect=0, select="holdout+"))
+        now = self.commands.current_versions()
+        for name in _STAGES:
+            self._require(
+                f"'{name}' has a second version", now[name], lambda version: version.startswith("2 ")
+            )
+
     def audit(self) -> None:
         """An auditor verifies the exported ledger, and catches an entry that somebody changed."""
-        self._chapter(len(BAD_BATCHES) + 3, "The auditor comes")
+        self._chapter(len(BAD_BATCHES) + 4, "The auditor comes")
         export, verifier = self.place.audit / "ledger.zip", self.place.audit / "verify.py"
         self.commands.aims("ledger", "verify", expect=0)
         self.commands.aims("ledger", "export", str(export), expect=0)
@@ -226,8 +237,8 @@ class Story:
 
     def _card(self) -> Path:
         cards = sorted((self.place.project / ".aims" / "mlflow-artifacts").rglob("card.html"))
-        self._require("the model has one card", len(cards), (1).__eq__)
-        return cards[0]
+        self._require("each version of the model has a card", len(cards), (2).__eq__)
+        return max(cards, key=lambda card: card.stat().st_mtime)
 
     def _versions(self) -> str:
         return ", ".join(f"{name} {version.split()[0]}" for name, version in self.current.items())

@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = Path(__file__).resolve().parent
 _MARKER = ".made-by-the-credit-default-demo"
 _FINISHED = "finished"
+_DAGSTER = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
 _OURS = ("project", "deliveries", "audit", "logs", _MARKER)
 
 
@@ -100,6 +101,8 @@ class Workplace:
             shutil.copytree(EXAMPLE / "governance", self.project / "governance")
             for name in ("aims.toml", "definitions.py"):
                 shutil.copyfile(EXAMPLE / name, self.project / name)
+            self.dagster_home.mkdir(parents=True)
+            (self.dagster_home / "dagster.yaml").write_text(_DAGSTER, encoding="utf-8")
             (self.project / "workspace.yaml").write_text("load_from:\n  - python_file: definitions.py\n")
         except OSError as error:
             found = error.strerror or "an error of the file system"
