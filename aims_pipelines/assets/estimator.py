@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aims_pipelines.checks.model_candidate import EstimatorFacts, Outcomes
+from aims_pipelines.checks.model_leakage import forbidden
 from aims_pipelines.core.errors import BadInput, Fault
 from aims_pipelines.records.models import DatasetRecord, Label, SystemRecord
 from aims_pipelines.resources.model_file import ModelFile, load_model
@@ -65,17 +66,12 @@ def features_of(
     """Columns that the estimator uses.
 
     Those that it saw when it was fitted, if it remembers them (``feature_names_in_``); otherwise all columns of
-    the training table but label, subject, time and those that the system record excludes.
+    the training table but label, subject, time and those that the records keep out of models.
     """
     names = getattr(estimator, "feature_names_in_", None)
     if names is not None:
         return tuple(str(name) for name in names)
-    left_out = {
-        record.label.column if record.label else None,
-        record.subject,
-        record.time,
-        *system.model.exclude,
-    }
+    left_out = forbidden(record, system)
     return tuple(name for name in columns if name not in left_out)
 
 

@@ -4,6 +4,7 @@ from aims_pipelines.checks.model_candidate import ModelCandidate
 from aims_pipelines.checks.model_metrics import LESS_IS_BETTER, estimate
 from aims_pipelines.checks.wording import count, listing, percent
 from aims_pipelines.core.verdict import Finding, Status
+from aims_pipelines.records.models import DatasetRecord, SystemRecord
 from aims_pipelines.stats.profile import Profile
 from aims_pipelines.stats.proxies import proxy_strength
 from aims_pipelines.stats.rows import shared_rows
@@ -21,15 +22,20 @@ def judge(candidate: ModelCandidate) -> tuple[Finding, ...]:
     return (_features(candidate), _rows(candidate), *_strongest(candidate), _metric(candidate))
 
 
-def _features(candidate: ModelCandidate) -> Finding:
-    record, used = candidate.record, set(candidate.estimator.features)
-    forbidden = [
+def forbidden(record: DatasetRecord, system: SystemRecord) -> tuple[str, ...]:
+    """Columns that a model must not use: label, subject, time, and what either record keeps out of it."""
+    names = [
         *([record.label.column] if record.label else []),
         *(name for name in (record.subject, record.time) if name),
-        *candidate.system.model.exclude,
+        *system.model.exclude,
         *(name for name, contract in record.columns.items() if not contract.feature),
     ]
-    found = [name for name in dict.fromkeys(forbidden) if name in used]
+    return tuple(dict.fromkeys(names))
+
+
+def _features(candidate: ModelCandidate) -> Finding:
+    used = set(candidate.estimator.features)
+    found = [name for name in forbidden(candidate.record, candidate.system) if name in used]
     if not used:
         return _finding(
             "features", "columns that must not be features", Status.INCONCLUSIVE, "features are not known"
