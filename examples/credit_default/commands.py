@@ -50,9 +50,9 @@ class Commands:
         return report
 
     def current_versions(self) -> dict[str, str]:
-        """Give the current version of every dataset and model, in the words of ``aims status``."""
+        """Give the number of the current version of every dataset and model, as ``aims status`` tells it."""
         rows = json.loads(self.aims("status", "--format", "json", expect=0, shown=""))
-        return {row["name"]: row["current"] for row in rows}
+        return {row["name"]: row["current"].split()[0] for row in rows}
 
     def verifier(self, verifier: Path, export: Path, *, expect: int) -> str:
         """Run the one-file verifier on an exported ledger, cut off from every installed package."""

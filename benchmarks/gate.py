@@ -1,0 +1,143 @@
+"""What the gate costs an asset of a million rows: digest, profile, 14 checks, evidence and publication.
+
+The same table comes out of a plain asset and out of a governed one, both with an IO manager that only keeps it. What
+the governed run takes longer is held against decoding the same file with Arrow.
+"""
+
+import statistics
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+from pyarrow import parquet
+
+from aims_pipelines import AimsResource, governed_asset
+from benchmarks.profile import CATEGORICAL, NUMERIC, write_table
+from benchmarks.report import Goal, Report, Table
+from benchmarks.timing import calls
+
+_POLICY = """
+kind: policy
+id: default
+title: Limits
+owner: Benchmark
+status: in_force
+effective_from: 2020-01-01
+dataset_limits:
+  max_proxy_strength: 1.0
+"""
+_DATASET = """
+kind: dataset
+id: wide
+title: Twenty numbers and ten categories
+owner: Benchmark
+status: admitted
+purpose: Measuring
+source: {path: source.txt, licence: none needed, legal_basis: no personal data, origin: made here}
+label: {column: c0, positive: value 1}
+protected: [{column: c1}, {column: c2}]
+columns:
+"""
+
+
+class _Kept(dg.IOManager):
+    """Keeps the value: writing is not what is measured."""
+
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:  # noqa: ARG002 - Dagster's signature
+        self.value = obj
+
+    def load_input(self, context: dg.InputContext) -> Any:  # noqa: ARG002 - Dagster's signature
+        return self.value
+
+
+def run(*, quick: bool) -> Report:
+    """Measure decoding, a plain run and a governed run in turn."""
+    rows, repeats = (50_000, 1) if quick else (1_000_000, 9)
+    with tempfile.TemporaryDirectory() as name, dg.DagsterInstance.local_temp() as instance:
+        folder = Path(name)
+        _write_project(folder)
+        windows = [folder / "reference.parquet", folder / "window.parquet"]
+        for seed, path in enumerate(windows):
+            write_table(path, rows, seed=seed)
+        tables = [_decode(path) for path in windows]
+        given = iter([tables[0], *[tables[1]] * (repeats + 1)])
+        plain = _job(lambda: tables[1], instance, folder, governed=False)
+        governed = _job(lambda: next(given), instance, folder, governed=True)
+        governed()  # publishes the reference, so that every measured window is judged for drift, too
+        times = calls(
+            {"decode": lambda: _decode(windows[1]), "plain run": plain, "governed run": governed},
+            repeats=repeats,
+        )
+    gate = [over - under for over, under in zip(times["governed run"], times["plain run"], strict=True)]
+    cost = statistics.median(extra / floor for extra, floor in zip(gate, times["decode"], strict=True))
+    shown = {**times, "the gate: governed run less plain run": gate}
+    return Report(
+        name="gate",
+        title=f"The gate on {rows:,} rows of {NUMERIC + CATEGORICAL} columns",
+        tables=(
+            Table(
+                title="Wall clock, in process",
+                columns=("", "median", "fastest"),
+                rows=tuple(
+                    (name, f"{1_000 * statistics.median(taken):.0f} ms", f"{1_000 * min(taken):.0f} ms")
+                    for name, taken in shown.items()
+                ),
+            ),
+        ),
+        goals=(Goal(name="gate over decoding the same Parquet", observed=cost, limit=2.5, unit="times"),),
+        notes=(
+            f"Medians of {repeats} interleaved turns. The gate digests and profiles every column within two "
+            "groupings (4 and 8 groups), answers 14 checks, drift against a stored reference included, writes the "
+            "evidence and publishes; each window passes.",
+        ),
+    )
+
+
+def _write_project(folder: Path) -> None:
+    (folder / "governance").mkdir()
+    (folder / "aims.toml").write_text("", encoding="utf-8")
+    (folder / "source.txt").write_text(
+        "stands for a file: digesting one is not what is measured", encoding="utf-8"
+    )
+    (folder / "governance" / "policy.yaml").write_text(_POLICY, encoding="utf-8")
+    columns = [f"  n{index}: {{type: number}}\n" for index in range(NUMERIC)]
+    columns += [f"  c{index}: {{type: string}}\n" for index in range(CATEGORICAL)]
+    (folder / "governance" / "wide.yaml").write_text(_DATASET + "".join(columns), encoding="utf-8")
+
+
+def _decode(path: Path) -> pa.Table:
+    names = [f"c{index}" for index in range(CATEGORICAL)]
+    return parquet.read_table(path, read_dictionary=names)
+
+
+def _job(
+    give: Callable[[], pa.Table], instance: dg.DagsterInstance, folder: Path, *, governed: bool
+) -> Callable[[], None]:
+    def wide() -> pa.Table:
+        return give()
+
+    resources: dict[str, Any] = {"io_manager": _Kept()}
+    if governed:
+        resources["aims"] = AimsResource(folder=str(folder))
+        asset = governed_asset(dataset="wide")(wide)
+    else:
+        asset = dg.asset(wide)
+    job = dg.Definitions(assets=[asset], resources=resources).resolve_implicit_global_asset_job_def()
+    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+    def once() -> None:
+        result = job.execute_in_process(instance=instance, run_config=quiet, raise_on_error=False)
+        if not result.success:
+            raise RuntimeError(
+                "\n".join(_reason(event) for event in result.all_events if event.is_step_failure)
+            )
+
+    return once
+
+
+def _reason(event: dg.DagsterEvent) -> str:
+    refused = event.step_failure_data.user_failure_data
+    return (refused.description if refused is not None else None) or str(event.message)
