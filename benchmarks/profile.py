@@ -28,16 +28,24 @@ for _ in range({turns}):
     start = time.perf_counter()
     job()
     best.append(time.perf_counter() - start)
+def peak():
+    # Linux hands the maximum of getrusage on to a new program; the status file starts afresh.
+    try:
+        with open("/proc/self/status") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1e6
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e9
 if {memory}:
-    print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6))
+    print(json.dumps(peak()))
 else:
-    print(json.dumps(min(best)))
+    print(json.dumps(best[0] if {turns} == 1 else min(best[1:])))
 """
 
 _CATEGORICAL = [f"c{index}" for index in range(CATEGORICAL)]
+FLOOR = "decode (the floor)"
 JOBS = {
     "imports alone": "pass",
-    "decode (the floor)": f"""
+    FLOOR: f"""
     with parquet.ParquetFile(path, read_dictionary={_CATEGORICAL!r}) as file:
         for number in range(file.num_row_groups):
             file.read_row_group(number)""",
@@ -90,13 +98,17 @@ def run(*, quick: bool) -> Report:
         for size in sizes:
             path = Path(folder) / f"{size}.parquet"
             write_table(path, size)
-            turns = 3 if size <= 1_000_000 else 1
-            codes = {
-                name: _FRAME.format(path=str(path), job=job, turns=turns, memory=False)
-                for name, job in JOBS.items()
-                if job != "pass"
-            }
-            seconds = processes(codes, repeats=1 if quick else 5)
+            first, again = (
+                processes(
+                    {
+                        name: _FRAME.format(path=str(path), job=job, turns=turns, memory=False)
+                        for name, job in JOBS.items()
+                        if job != "pass"
+                    },
+                    repeats=1 if quick else 5 if size <= 1_000_000 else 3,
+                )
+                for turns in (1, 3)
+            )
             memory = processes(
                 {
                     name: _FRAME.format(path=str(path), job=job, turns=1, memory=True)
@@ -104,23 +116,27 @@ def run(*, quick: bool) -> Report:
                 },
                 repeats=1,
             )
-            floor = seconds["decode (the floor)"]
             for name, job in JOBS.items():
                 peak = f"{memory[name][0]:.2f}"
                 if job == "pass":
-                    rows.append((f"{size:,}", name, "", "", "", peak))
+                    rows.append((f"{size:,}", name, "", "", "", "", peak))
                     continue
-                median = statistics.median(seconds[name])
-                per_value = median / size / (NUMERIC + CATEGORICAL) * 1e9
-                over = f"{ratio(seconds[name], floor):.2f}"
-                rows.append((f"{size:,}", name, f"{median:.3f}", over, f"{per_value:.1f}", peak))
+                cells = [
+                    cell
+                    for seconds in (first, again)
+                    for cell in (
+                        f"{statistics.median(seconds[name]):.3f}",
+                        f"{ratio(seconds[name], seconds[FLOOR]):.2f}",
+                    )
+                ]
+                rows.append((f"{size:,}", name, *cells, peak))
             grouped = "profile, every column by a group"
             peaks[size] = memory[grouped][0]
             if size >= 1_000_000:
                 goals.append(
                     Goal(
-                        name=f"profile by a group over decoding, {size:,} rows",
-                        observed=ratio(seconds[grouped], floor),
+                        name=f"profile by a group over decoding, {size:,} rows, first run of a process",
+                        observed=ratio(first[grouped], first[FLOOR]),
                         limit=2.0,
                         unit="times",
                     )
@@ -138,13 +154,23 @@ def run(*, quick: bool) -> Report:
         tables=(
             Table(
                 title="Time and memory",
-                columns=("rows", "job", "seconds", "over decoding", "ns a value", "peak GB"),
+                columns=(
+                    "rows",
+                    "job",
+                    "first run, s",
+                    "over decoding",
+                    "again, s",
+                    "over decoding",
+                    "peak GB",
+                ),
                 rows=tuple(rows),
             ),
         ),
         goals=tuple(goals),
         notes=(
-            "Medians of five interleaved runs in fresh processes, imports not counted; wall clock on all cores.",
+            "Medians of five (at 10M rows three) interleaved fresh processes, imports not counted; wall clock on all cores.",
+            "First run: what a step that profiles one file pays, memory from the system included. "
+            "Again: the faster of two more runs in the same process, when memory is there already.",
             "Decoding reads every column of every row group with Arrow's threads and throws it away; "
             "categorical columns are read as dictionary codes, which is the faster way.",
         ),

@@ -299,10 +299,11 @@ def block_moments(block: Floats, smallest: float, largest: float, sofar: Moments
     deviations, squares = _SCRATCH.deviations[:n], _SCRATCH.squares[:n]
     np.subtract(block, pivot, out=deviations)
     np.multiply(deviations, deviations, out=squares)
-    s1, s2, s3, s4 = float(deviations.sum()), float(squares.sum()), 0.0, 0.0
+    s1, s2, s3, s4 = float(deviations.sum()), 0.0, 0.0, 0.0
     for begin in range(0, n, _DOT):
-        part = squares[begin : begin + _DOT]
-        s3 += float(part.dot(deviations[begin : begin + _DOT]))
+        part, once = squares[begin : begin + _DOT], deviations[begin : begin + _DOT]
+        s2 += float(once.dot(once))
+        s3 += float(part.dot(once))
         s4 += float(part.dot(part))
     offset = s1 / n
     m2 = s2 - s1 * offset
