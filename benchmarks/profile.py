@@ -168,7 +168,8 @@ def run(*, quick: bool) -> Report:
         ),
         goals=tuple(goals),
         notes=(
-            "Medians of five (at 10M rows three) interleaved fresh processes, imports not counted; wall clock on all cores.",
+            "Medians of five (at 10M rows three) interleaved fresh processes, imports not counted; wall clock, "
+            "all cores.",
             "First run: what a step that profiles one file pays, memory from the system included. "
             "Again: the faster of two more runs in the same process, when memory is there already.",
             "Decoding reads every column of every row group with Arrow's threads and throws it away; "
