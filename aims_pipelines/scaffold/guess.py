@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from aims_pipelines.records.models import ColumnType, Scalar
 from aims_pipelines.scaffold.request import Request
 from aims_pipelines.scaffold.values import Column
+from aims_pipelines.stats.banding import MOST_LEVELS, nice, round_edges
 
 MOST_ALLOWED = 50
 FEWEST_OF_A_VALUE = 5
@@ -99,19 +100,19 @@ def bands_for(column: Column, *, smallest_group: int, share: float) -> tuple[flo
     """
     if not needs_bands(column):
         return ()
-    bands = min(4, max(2, int(column.known * share / (2 * smallest_group))))
-    eighths = {2: (4,), 3: (3, 5), 4: (2, 4, 6)}[bands]
-    span = column.quantiles[6] - column.quantiles[0] or column.maximum - column.minimum
-    step = _nice(span / 10)
-    edges = sorted({round(column.quantiles[eighth - 1] / step) * step for eighth in eighths})
-    inside = [edge for edge in edges if column.minimum < edge <= column.maximum]
-    edges = inside or [column.mean]
-    return tuple(int(edge) if edge == int(edge) else float(f"{edge:.6g}") for edge in edges)
+    return round_edges(
+        column.quantiles,
+        minimum=column.minimum,
+        maximum=column.maximum,
+        mean=column.mean,
+        members=column.known * share,
+        fewest=smallest_group,
+    )
 
 
 def needs_bands(column: Column) -> bool:
     """Whether the groups of a protected attribute are bands of its numbers rather than its values."""
-    return column.is_numeric and (column.values is None or column.distinct > 10)
+    return column.is_numeric and (column.values is None or column.distinct > MOST_LEVELS)
 
 
 def _is_key(column: Column, request: Request) -> bool:
@@ -137,7 +138,7 @@ def _range(column: Column) -> dict[str, object]:
     if not math.isfinite(span) or max(abs(column.minimum), abs(column.maximum)) > _LARGEST_EXACT:
         return {}
     margin = 0.1 * span or max(abs(column.maximum), 1.0) * 0.1
-    step = _nice(margin)
+    step = nice(margin)
     low = math.floor((column.minimum - margin) / step) * step
     high = math.ceil((column.maximum + margin) / step) * step
     if column.minimum >= 0 > low:
@@ -187,12 +188,6 @@ def _feature(column: Column, request: Request, *, key: bool, personal: bool) -> 
     if column.values is None:
         return "", "free text"
     return "category", ""
-
-
-def _nice(number: float) -> float:
-    """The largest of 1, 2 and 5 times a power of ten that is not above a positive number."""
-    power = 10.0 ** math.floor(math.log10(number))
-    return next(factor * power for factor in (5.0, 2.0, 1.0) if factor * power <= number * (1 + 1e-9))
 
 
 def _plain(number: float) -> int | float:

@@ -96,10 +96,12 @@ def _printable(text: str) -> str:
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
 
-def _comment(text: str) -> str:
-    """Wrap a text as lines of comment."""
+def _comment(text: str, indent: int = 0) -> str:
+    """Wrap a text as lines of comment, the first of which is already indented."""
     text = _printable(text)
-    return textwrap.fill(text, 110, initial_indent="# ", subsequent_indent="# ", break_long_words=False)
+    return textwrap.fill(
+        text, 110, initial_indent="# ", subsequent_indent=" " * indent + "# ", break_long_words=False
+    )
 
 
 def _python_text(value: object) -> str:

@@ -318,7 +318,9 @@ def test_odd_but_ordinary_columns_still_make_a_model(data):
             "text": [f"note number {n}" for n in range(rows)],
             "when": pa.array(np.datetime64("2026-01-01T00:00:00") + np.arange(rows), pa.timestamp("us")),
             "score": score,
-            "good": pa.array([None if n % 50 == 0 else bool(value > noise[n]) for n, value in enumerate(score)]),
+            "good": pa.array(
+                [None if n % 50 == 0 else bool(value > noise[n]) for n, value in enumerate(score)]
+            ),
         }
     )
     path = data.with_suffix(".parquet")
