@@ -296,6 +296,18 @@ def test_overconfident_probabilities_fail_calibration(make):
     assert finding(candidate, "calibration").status is Status.FAIL
 
 
+@pytest.mark.parametrize(
+    ("room", "expected"),
+    [(0.5, Status.INCONCLUSIVE), (1.01, Status.PASS)],
+    ids=["inside", "beyond the interval"],
+)
+def test_calibration_passes_only_where_the_whole_interval_is_within_the_limit(room, expected, make):
+    measured = finding(make(), "calibration")
+    limit = measured.observed + room * (measured.interval[1] - measured.observed)
+    limits = ModelLimits(min_metric=0.75, max_calibration_error=limit)
+    assert finding(make(limits=limits), "calibration").status is expected
+
+
 def test_scores_that_are_no_probabilities_are_not_asked_to_be_calibrated(make):
     judged = dataclasses.replace(outcomes(4000, seed=2), probabilities=False)
     assert status(make(on_holdout=judged), "calibration") == "n/a"
