@@ -106,7 +106,7 @@ def test_ten_thousand_doubles_are_written_as_ecmascript_writes_them() -> None:
         [1, {"deep": math.nan}],
         {1: "an integer as key"},
         {None: 1},
-        {"a": object()},
+        pytest.param({"a": object()}, id="an object"),
         {"a": {1, 2}},
         b"bytes",
         "\ud800",
