@@ -7,14 +7,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from aims_pipelines.measure.comparison import Comparison, compare
     from aims_pipelines.measure.frames import profile_frame, to_arrow
     from aims_pipelines.measure.kernel import Measured, content_digest, measure, profile_table
     from aims_pipelines.measure.readers import measure_file, open_batches, profile_file, read_table
+    from aims_pipelines.measure.saved import read_profile, write_profile
     from aims_pipelines.measure.serialise import from_bytes, to_bytes, without_rows
     from aims_pipelines.stats.merge import empty_profile, merge, merge_all
 
 __all__ = [
+    "Comparison",
     "Measured",
+    "compare",
     "content_digest",
     "empty_profile",
     "from_bytes",
@@ -26,13 +30,17 @@ __all__ = [
     "profile_file",
     "profile_frame",
     "profile_table",
+    "read_profile",
     "read_table",
     "to_arrow",
     "to_bytes",
     "without_rows",
+    "write_profile",
 ]
 
 _HOMES = {
+    "Comparison": "aims_pipelines.measure.comparison",
+    "compare": "aims_pipelines.measure.comparison",
     "Measured": "aims_pipelines.measure.kernel",
     "content_digest": "aims_pipelines.measure.kernel",
     "empty_profile": "aims_pipelines.stats.merge",
@@ -45,10 +53,12 @@ _HOMES = {
     "profile_file": "aims_pipelines.measure.readers",
     "profile_frame": "aims_pipelines.measure.frames",
     "profile_table": "aims_pipelines.measure.kernel",
+    "read_profile": "aims_pipelines.measure.saved",
     "read_table": "aims_pipelines.measure.readers",
     "to_arrow": "aims_pipelines.measure.frames",
     "to_bytes": "aims_pipelines.measure.serialise",
     "without_rows": "aims_pipelines.measure.serialise",
+    "write_profile": "aims_pipelines.measure.saved",
 }
 
 

@@ -1,0 +1,174 @@
+"""Which groupings to profile within: named by a person, or those that another profile was made with."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aims_pipelines.core.errors import BadInput, Fault
+from aims_pipelines.stats.banding import bands_agree, edges_for, edges_of
+from aims_pipelines.stats.merge import merge_all
+from aims_pipelines.stats.profile import GroupSpec, Kind, Profile
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+#: Members below which a group is not judged, as in the limits' default; bands hold at least twice as many.
+FEWEST = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Rows that can be gone over: a table file, or a table in memory.
+
+    Args:
+        name: How messages call it.
+        source: Its path, or the Arrow table.
+        null_values: Texts that mean missing in a CSV file.
+    """
+
+    name: str
+    source: "Path | pa.Table"
+    null_values: Sequence[str] = field(default=())
+
+    def profile(self, groups: Sequence[GroupSpec], *, rows: bool = False) -> Profile:
+        """Profile all columns."""
+        from aims_pipelines.measure.kernel import profile_table
+        from aims_pipelines.measure.readers import profile_file
+
+        if isinstance(self.source, Path):
+            return profile_file(self.source, groups=groups, rows=rows, null_values=self.null_values)
+        return profile_table(self.source, groups=groups, rows=rows)
+
+    def part(self, names: Sequence[str]) -> Profile:
+        """Profile some columns; those that are not there are left out."""
+        import pyarrow as pa
+
+        from aims_pipelines.measure.kernel import profile_table
+        from aims_pipelines.measure.readers import open_batches
+
+        reader = (
+            open_batches(self.source, null_values=self.null_values)
+            if isinstance(self.source, Path)
+            else self.source.to_reader()
+        )
+        there = [
+            name
+            for name in reader.schema.names
+            if any(one == name or one.startswith(f"{name}.") for one in names)
+        ]
+        schema = pa.schema([reader.schema.field(name) for name in there])
+        batches = (batch.select(there) for batch in reader)
+        return profile_table(pa.RecordBatchReader.from_batches(schema, batches), rows=False)
+
+    def columns(self) -> list[str]:
+        """Names of all top-level columns."""
+        from aims_pipelines.measure.readers import open_batches
+
+        if isinstance(self.source, Path):
+            return list(open_batches(self.source, null_values=self.null_values).schema.names)
+        return list(self.source.schema.names)
+
+
+def choose_groups(
+    tables: Sequence[Table], protected: Sequence[str], *, bands: Mapping[str, Sequence[float]] | None = None
+) -> tuple[GroupSpec, ...]:
+    """Make groupings of columns; numbers of many values get bands with round edges near their quartiles.
+
+    Args:
+        tables: Tables that the columns are looked up in, and that the edges are chosen from.
+        protected: Columns, each a grouping; several joined by ``&`` form one grouping of their combinations.
+        bands: Inner edges that are decided already, by column.
+
+    Raises:
+        BadInput: A column is not there; every such column is named.
+    """
+    if not protected:
+        return ()
+    parts = [tuple(part.strip() for part in name.split("&")) for name in protected]
+    wanted = list(dict.fromkeys(column for names in parts for column in names))
+    seen = [table.part(wanted) for table in tables]
+    faults = [
+        unknown_column(f"{table.name}: protected", column, table.columns())
+        for table, profile in zip(tables, seen, strict=True)
+        for column in wanted
+        if column not in profile.columns
+    ]
+    if faults:
+        raise BadInput(faults)
+    whole = merge_all(seen)
+    edges = {name: edges_for(whole.columns[name], fewest=FEWEST) for name in wanted}
+    edges |= {name: tuple(float(edge) for edge in some) for name, some in (bands or {}).items() if some}
+    return tuple(
+        GroupSpec(columns=names, bands={name: edges[name] for name in names if edges[name]})
+        for names in dict.fromkeys(parts)
+    )
+
+
+def groups_of(profile: Profile) -> tuple[GroupSpec, ...]:
+    """Tell the groupings that a profile was made with; edges next to bands without rows are lost."""
+    specs = []
+    for name, levels in profile.groups.items():
+        columns = (name,) if name in profile.columns else tuple(name.split(" & "))
+        bands = {}
+        for place, column in enumerate(columns):
+            known = profile.columns.get(column)
+            names = (
+                {level.split(" & ")[place] if len(columns) > 1 else level for level in levels}
+                if levels
+                else set()
+            )
+            if known is not None and known.kind is not Kind.CATEGORICAL and (edges := edges_of(names)):
+                bands[column] = edges
+        specs.append(GroupSpec(columns=columns, bands=bands))
+    return tuple(specs)
+
+
+def grouping_faults(reference: Profile, current: Profile) -> list[Fault]:
+    """What keeps the groups of two profiles from being compared."""
+    remedy = "Make one profile again with the groups of the other: aims profile FILE --like OTHER --out NEW."
+    faults = [
+        Fault(
+            where=f"grouping {name!r}",
+            expected="the same groupings in both profiles",
+            found=f"it only in the {'reference' if name in reference.groups else 'current'} one",
+            remedy=f"{remedy} Or name the groupings of both with --protected; '' for none.",
+        )
+        for name in dict.fromkeys((*reference.groups, *current.groups))
+        if (name in reference.groups) != (name in current.groups)
+    ]
+    for name in reference.groups:
+        column = reference.columns.get(name)
+        numeric = column is not None and column.kind is Kind.NUMERIC
+        if (
+            numeric
+            and name in current.groups
+            and not bands_agree(reference.groups[name], current.groups[name])
+        ):
+            found = " and ".join(
+                ", ".join(f"{edge:g}" for edge in edges_of(side.groups[name])) or "none"
+                for side in (reference, current)
+            )
+            faults.append(
+                Fault(
+                    where=f"grouping {name!r}",
+                    expected="bands with the same edges in both profiles",
+                    found=f"edges {found}",
+                    remedy=remedy,
+                )
+            )
+    return faults
+
+
+def unknown_column(where: str, name: str, known: Sequence[str]) -> Fault:
+    """A column that is not there, with the one that was probably meant."""
+    close = get_close_matches(name.lower(), [one.lower() for one in known], n=1, cutoff=0.6)
+    meant = next((one for one in known if close and one.lower() == close[0]), None)
+    listed = ", ".join(known[:30]) + (f" and {len(known) - 30} more" if len(known) > 30 else "")
+    return Fault(
+        where=where,
+        expected=f"one of the columns {listed or '(there are none)'}",
+        found=repr(name),
+        remedy=f"Did you mean {meant!r}?" if meant else "",
+    )
