@@ -73,6 +73,11 @@ def admit(dataset: str, value: Any, *, project: "Project", records: "Records") -
         table = to_arrow(value)
     except BadInput as error:
         raise GateRefused(f"its value cannot be compared with the evidence: {error}") from error
+    if not is_settled(value):
+        raise GateRefused(
+            f"it was loaded as {type(value).__name__}, which reads its rows anew each time; load it as a data frame "
+            "or an Arrow table"
+        )
     policy = records.digest_for_dataset(dataset)
     stale = ""
     digests = []
@@ -99,11 +104,38 @@ def admit(dataset: str, value: Any, *, project: "Project", records: "Records") -
 def _readings(table: "pa.Table", dataset: str, project: "Project") -> "list[pa.Table]":
     import pyarrow as pa
 
+    from aims_pipelines.measure import content_digest
+
     readings = [table]
     for schema in project.store.schemas(dataset):
         if schema.names == table.schema.names and schema != table.schema:
             try:
-                readings.append(table.cast(schema))
+                reading = table.cast(schema)
+                returned = reading.cast(table.schema)
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
                 continue  # these rows do not fit that schema, so they are not that version
+            if content_digest(returned) == content_digest(table):  # some casts round: those are other rows
+                readings.append(reading)
     return readings
+
+
+def is_settled(value: Any) -> bool:
+    """Whether a value holds its rows in memory, so that whoever reads it next gets the rows that were judged.
+
+    A reader gives its rows once; a query, or another library's stream, may give other rows each time.
+    """
+    import pyarrow as pa
+
+    return isinstance(value, pa.Table | pa.RecordBatch) or any(
+        kind.__name__ == "DataFrame" and kind.__module__.partition(".")[0] in {"pandas", "polars"}
+        for kind in type(value).__mro__
+    )
+
+
+def settle(value: Any) -> Any:
+    """Read what can be read only once into memory; partition by partition for an input of several."""
+    import pyarrow as pa
+
+    if isinstance(value, dict):
+        return {partition: settle(part) for partition, part in value.items()}
+    return value.read_all() if isinstance(value, pa.RecordBatchReader) else value

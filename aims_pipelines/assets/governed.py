@@ -126,15 +126,21 @@ def _govern_one(assets: dg.AssetsDefinition, *, dataset: str, publish: Publish |
             )
         )
     key = assets.key
+    own_checks = tuple(check.name for check in assets.check_keys)
+    taken = sorted(set(own_checks) & {check.name for check in DATASET_CHECKS})
+    if taken:
+        raise BadInput(
+            Fault(
+                where=f"asset {key.to_user_string()!r}: check_specs",
+                expected="names that no check of the gate has",
+                found=", ".join(taken),
+                remedy="Give the asset's own checks other names.",
+            )
+        )
     gate = Gate(
-        key=key,
         dataset=dataset,
-        upstream={
-            name: upstream.to_user_string()
-            for name, upstream in compat.asset_inputs(assets).items()
-            if name in compat.input_names(assets)
-        },
-        own_checks=tuple(check.name for check in assets.check_keys),
+        inputs=compat.input_names(assets),
+        own_checks=own_checks,
         code_version=assets.specs_by_key[key].code_version or _source_digest(function),
         publish=publish,
     )
@@ -164,8 +170,7 @@ def _gated(function: Callable[..., Any], gate: Gate) -> Callable[..., Any]:
     def run(context: dg.AssetExecutionContext, **arguments: Any) -> Iterator[Any]:
         step = GateStep(gate, context)
         try:
-            step.admit(arguments)
-            result = call(context, arguments)
+            result = call(context, step.admit(arguments))
             events = list(result) if inspect.isgenerator(result) else [result]
             returned, judged = step.judge(events)
         except AimsError as error:
@@ -176,8 +181,7 @@ def _gated(function: Callable[..., Any], gate: Gate) -> Callable[..., Any]:
     async def run_async(context: dg.AssetExecutionContext, **arguments: Any) -> AsyncIterator[Any]:
         step = GateStep(gate, context)
         try:
-            step.admit(arguments)
-            result = call(context, arguments)
+            result = call(context, step.admit(arguments))
             events = [event async for event in result] if inspect.isasyncgen(result) else [await result]
             returned, judged = step.judge(events)
         except AimsError as error:

@@ -1,21 +1,23 @@
 """One step of a governed asset: admit the inputs, judge the value, then publish or refuse."""
 
-import inspect
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from aims_pipelines.assets.admission import admit_all
+from aims_pipelines import _dagster_compat as compat
+from aims_pipelines.assets.admission import admit_all, is_settled, settle
 from aims_pipelines.assets.gating import failed_evaluations, published_results, refusal, version_metadata
 from aims_pipelines.assets.judging import Circumstances, Judged, judge_table, record_refusal
+from aims_pipelines.assets.returned import Returned, sort_returned
 from aims_pipelines.checks.catalogue import DATASET_CHECKS
 from aims_pipelines.core.errors import AimsError, BadInput, Fault, GateRefused
 from aims_pipelines.core.gate import Judgement
-from aims_pipelines.core.verdict import Finding, Severity, Status, Verdict
+from aims_pipelines.core.verdict import Finding, Status, Verdict
 from aims_pipelines.resources.aims import RESOURCE_KEY
 
 if TYPE_CHECKING:
@@ -34,32 +36,18 @@ class Gate:
     """What is known of an asset's gate when definitions load.
 
     Args:
-        key: The asset.
         dataset: Id of its dataset record.
-        upstream: Key of the upstream asset behind each input parameter.
+        inputs: Parameters through which upstream values arrive.
         own_checks: Checks that the user's function answers itself.
         code_version: Version or digest of the user's function; empty if unknown.
         publish: Writes the value after the gate opened, in place of the IO manager.
     """
 
-    key: dg.AssetKey
     dataset: str
-    upstream: Mapping[str, str]
+    inputs: tuple[str, ...]
     own_checks: tuple[str, ...]
     code_version: str
     publish: "Callable[[dg.AssetExecutionContext, Any], None] | None"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Returned:
-    """What the user's function gave: one value, with what belongs to it."""
-
-    value: Any
-    metadata: Mapping[str, Any]
-    tags: Mapping[str, str] | None
-    own_verdicts: tuple[Verdict, ...]
-    own_results: tuple[dg.AssetCheckResult, ...]
-    others: tuple[Any, ...]
 
 
 class GateStep:
@@ -73,6 +61,9 @@ class GateStep:
     def __init__(self, gate: Gate, context: dg.AssetExecutionContext) -> None:
         self.gate = gate
         self.context = context
+        self.key = (
+            context.asset_key
+        )  # not known before: loading a module may put a prefix in front of its keys
         self.now = datetime.now(UTC)
         self._circumstances: Circumstances | None = None
 
@@ -87,15 +78,18 @@ class GateStep:
         """The records as they are now."""
         return self.project.records()
 
-    def admit(self, arguments: Mapping[str, Any]) -> None:
+    def admit(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """Take the inputs only with evidence, before any of the user's code runs.
+
+        Returns:
+            The arguments for the user's function; what can be read only once can still be read.
 
         Raises:
             GateRefused: An input has no passing verdict for the rows that were loaded.
             BadInput: The records are faulty, or do not fit the asset.
         """
         record = self.records.dataset(self.gate.dataset)
-        key = self.gate.key.to_user_string()
+        key = self.key.to_user_string()
         if (record.asset or record.id) != key:
             raise BadInput(
                 Fault(
@@ -115,13 +109,14 @@ class GateStep:
             now=self.now,
         )
         self._circumstances = facts
-        loaded = {
-            upstream: arguments[name] for name, upstream in self.gate.upstream.items() if name in arguments
-        }
+        keys = compat.asset_inputs(self.context.assets_def)
+        settled = {name: settle(arguments[name]) for name in self.gate.inputs if name in arguments}
+        loaded = {keys[name].to_user_string(): value for name, value in settled.items()}
         admission = admit_all(loaded, project=self.project, records=self.records)
         self._circumstances = replace(facts, inputs=admission.admitted, missing_inputs=admission.ungoverned)
         if admission.refused:
             raise GateRefused(self._not_admitted(admission.refused))
+        return {**arguments, **{name: _again(arguments[name], value) for name, value in settled.items()}}
 
     def judge(self, events: Sequence[Any]) -> tuple[Returned, Judged]:
         """Judge the value among the events of the user's function, and record the answers.
@@ -131,7 +126,7 @@ class GateStep:
         """
         from aims_pipelines.measure import to_arrow
 
-        returned = _returned(events, self.gate)
+        returned = sort_returned(events, self.key, self.gate.own_checks)
         facts = self._facts()
         if facts.source_digest and facts.source_digest != self._source_digest():
             facts = replace(facts, source_digest="")  # it changed while it was read: which bytes is unknown
@@ -160,20 +155,27 @@ class GateStep:
             store.claim(
                 facts.dataset, facts.partition, expect=judged.head, run_id=facts.run_id, at=datetime.now(UTC)
             )
-        except GateRefused as error:
-            raise refusal(self.context, str(error), outcome="refused", evidence=judged.evidence) from None
+        except AimsError as error:
+            raise self._unpublished(error, judged) from None
         try:
             yield self._output(returned, judged)
             self._publish(judged)
-        except BaseException:
+        except BaseException as error:
             # The IO manager or the database failed, or the run was stopped: the last version stays current.
-            store.release(facts.dataset, facts.partition, run_id=facts.run_id)
+            with suppress(AimsError):  # the claim lapses by itself
+                store.release(facts.dataset, facts.partition, run_id=facts.run_id)
+            if isinstance(error, AimsError):
+                raise self._unpublished(error, judged) from None
             raise
         yield from published_results(
-            self.gate.key, judged.judgement, declared=CHECK_NAMES, evidence=judged.evidence
+            self.key, judged.judgement, declared=CHECK_NAMES, evidence=judged.evidence
         )
         yield from returned.own_results
         yield from returned.others
+
+    def _unpublished(self, error: AimsError, judged: Judged) -> dg.Failure:
+        outcome = "refused" if isinstance(error, GateRefused) else "bad input"
+        return refusal(self.context, str(error), outcome=outcome, evidence=judged.evidence)
 
     def give_up(self, error: AimsError) -> Iterator[Any]:
         """Refuse a candidate that could not be judged, and leave that as evidence where that is possible.
@@ -208,13 +210,14 @@ class GateStep:
 
     def _refuse(self, judgement: Judgement, message: str, *, outcome: str, evidence: str) -> Iterator[Any]:
         declared = (*CHECK_NAMES, *self.gate.own_checks)
-        yield from failed_evaluations(self.gate.key, judgement, declared=declared, evidence=evidence)
+        yield from failed_evaluations(self.key, judgement, declared=declared, evidence=evidence)
         raise refusal(self.context, message, outcome=outcome, evidence=evidence) from None
 
     def _output(self, returned: Returned, judged: Judged) -> Any:
         """What Dagster writes and records as the new version."""
         number = (judged.head.number if judged.head else 0) + 1
-        value = _like(returned.value, judged.table) if judged.changed else returned.value
+        settled = is_settled(returned.value) and not judged.changed
+        value = returned.value if settled else _like(returned.value, judged.table)
         metadata = {
             **returned.metadata,
             **version_metadata(
@@ -231,9 +234,7 @@ class GateStep:
             if self.gate.publish is None:
                 return dg.Output(value, metadata=metadata, tags=returned.tags, **version)
             self.gate.publish(self.context, value)
-            return dg.MaterializeResult(
-                asset_key=self.gate.key, metadata=metadata, tags=returned.tags, **version
-            )
+            return dg.MaterializeResult(asset_key=self.key, metadata=metadata, tags=returned.tags, **version)
 
     def _publish(self, judged: Judged) -> None:
         """Make the written version current; its publication is a ledger entry of the same transaction."""
@@ -283,7 +284,7 @@ class GateStep:
             if self.context.has_partition_key_range:
                 raise BadInput(
                     Fault(
-                        where=f"asset {self.gate.key.to_user_string()!r}",
+                        where=f"asset {self.key.to_user_string()!r}",
                         expected="one partition a run, so that each is judged",
                         found="a range of partitions in a single run",
                         remedy="Use BackfillPolicy.multi_run().",
@@ -314,68 +315,26 @@ class GateStep:
         return "\n".join(lines)
 
 
-def _returned(events: Sequence[Any], gate: Gate) -> Returned:
-    """Sort what the user's function returned or yielded."""
-    values: list[tuple[Any, Mapping[str, Any], Mapping[str, str] | None]] = []
-    results: list[dg.AssetCheckResult] = []
-    others: list[Any] = []
-    for event in events:
-        if isinstance(event, dg.Output):
-            values.append((event.value, event.metadata, event.tags))
-        elif isinstance(event, dg.MaterializeResult):
-            results.extend(event.check_results)
-            values.append((_value_of(event), event.metadata or {}, event.tags))
-        elif isinstance(event, dg.AssetCheckResult):
-            results.append(event)
-        elif isinstance(event, dg.AssetObservation | dg.AssetMaterialization | dg.ExpectationResult):
-            others.append(event)
-        else:
-            values.append((event, {}, None))
-    if len(values) != 1 or values[0][0] is None:
-        raise BadInput(
-            Fault(
-                where=f"asset {gate.key.to_user_string()!r}",
-                expected="one table, returned or yielded, so that it can be judged before it is written",
-                found=f"{len(values)} values" if len(values) != 1 else "no value",
-                remedy="Return the table; to write it yourself, give publish= to governed_asset.",
-            )
-        )
-    value, metadata, tags = values[0]
-    return Returned(
-        value=value,
-        metadata=metadata,
-        tags=tags,
-        own_verdicts=tuple(_own_verdict(result) for result in results),
-        own_results=tuple(results),
-        others=tuple(others),
-    )
+def _again(original: Any, settled: Any) -> Any:
+    """An input as it was loaded: a reader that was read to look for evidence starts from the beginning."""
+    import pyarrow as pa
 
-
-def _value_of(result: "dg.MaterializeResult[Any]") -> Any:
-    value = result.value
-    return None if inspect.isclass(value) else value  # a class marks "no value" in Dagster
-
-
-def _own_verdict(result: dg.AssetCheckResult) -> Verdict:
-    """A check that the user's function answered itself: gates like ours."""
-    finding = Finding(
-        target="",
-        measure="check of the asset itself",
-        status=Status.PASS if result.passed else Status.FAIL,
-        reason=result.description or "answered by the asset's own code",
-    )
-    severity = Severity.WARN if result.severity is dg.AssetCheckSeverity.WARN else Severity.ERROR
-    return Verdict(check=result.check_name or "own", version="own", findings=(finding,), severity=severity)
+    if isinstance(original, dict):
+        return {partition: _again(part, settled[partition]) for partition, part in original.items()}
+    return settled.to_reader() if isinstance(original, pa.RecordBatchReader) else original
 
 
 def _like(original: Any, table: "pa.Table") -> Any:
     """The judged rows in the kind of table that the user's function returned."""
     import pyarrow as pa
 
-    if isinstance(original, pa.Table | pa.RecordBatch | pa.RecordBatchReader):
-        return table
-    if type(original).__module__.startswith("polars"):
+    if isinstance(original, pa.RecordBatchReader):
+        return table.to_reader()
+    if isinstance(original, pa.RecordBatch):
+        return table.combine_chunks().to_batches()[0]
+    library = {kind.__module__.partition(".")[0] for kind in type(original).__mro__}
+    if "polars" in library:
         import polars as pl
 
         return pl.from_arrow(table)
-    return table.to_pandas()
+    return table.to_pandas() if "pandas" in library else table

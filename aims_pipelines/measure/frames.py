@@ -36,7 +36,13 @@ def to_arrow(obj: object) -> pa.Table:
     elif _is_pandas(obj):
         table = _from_pandas(obj)
     elif hasattr(obj, "__arrow_c_stream__"):
-        table = pa.table(obj)
+        try:
+            table = pa.table(obj)
+        except pa.ArrowException as error:
+            fault = Fault(
+                where="data frame", expected="a table", found=f"{type(obj).__name__}, which is none"
+            )
+            raise BadInput(fault) from error
     else:
         raise BadInput(
             Fault(
