@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import Field
 
-from aims_pipelines import AimsResource, DatasetIOManager, governed_asset, governed_model
+from aims_pipelines import AimsResource, DatasetIOManager, governed_asset, governed_model, unadmitted_sensor
 from aims_pipelines.core.digest import file_digest
 from aims_pipelines.core.errors import BadInput
 from aims_pipelines.measure.split import split_rows
@@ -95,5 +95,6 @@ aims_resource = AimsResource(folder=str(PROJECT))
 
 defs = dg.Definitions(
     assets=[delivery, applications, training, holdout, credit_default],
+    sensors=[unadmitted_sensor()],
     resources={"aims": aims_resource, "io_manager": DatasetIOManager(aims=aims_resource)},
 )
