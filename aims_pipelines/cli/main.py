@@ -1,8 +1,10 @@
 """The command ``aims``: wires the commands, prints errors, maps them to exit codes.
 
-0 means done and nothing refused; 1 refused by a gate, or evidence that does not verify; 2 bad usage or input.
+0 means done and nothing refused; 1 refused by a gate, or evidence that does not verify; 2 bad usage or input; 3 (of
+``aims compare``) that the rows could not tell.
 """
 
+import io
 import os
 import sys
 from importlib import import_module
@@ -11,7 +13,8 @@ import typer
 
 from aims_pipelines.core.errors import AimsError
 
-_COMMANDS = ("init", "validate", "schema", "materialize", "status", "gate")
+_COMMANDS = ("init", "validate", "schema", "materialize", "status", "gate", "profile", "compare")
+_READER_WENT_AWAY = 141  # as the shell says it: 128 and the number of SIGPIPE
 _HOMES = {"schema": "validate"}
 
 app = typer.Typer(
@@ -50,16 +53,22 @@ def main() -> None:
     """Run the command line; never shows a traceback for an error this package raises on purpose."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(
+                errors="backslashreplace"
+            )  # what the terminal cannot show is no reason to fail
     try:
         app()
     except AimsError as error:
         typer.echo(str(error), err=True)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # the reader went away: nothing to tell
-        sys.exit(0)
+    except SystemExit as error:
+        if not isinstance(error.__context__, BrokenPipeError):
+            raise
+        # The reader went away, and with it the answer: neither success nor a refusal.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(_READER_WENT_AWAY)
 
 
 if __name__ == "__main__":

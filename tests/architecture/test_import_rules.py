@@ -19,6 +19,7 @@ LEVELS = {
     "storage": 2,
     "resources": 3,
     "model_cards": 3,
+    "reports": 3,
     "assets": 4,
     "checks": 4,
     "sensors": 4,
@@ -35,6 +36,7 @@ FORBIDDEN = {
     "records": {"dagster", "mlflow", "sqlalchemy", "pyarrow", "pandas"},
     "storage": {"dagster", "mlflow", "pandas"},
     "model_cards": {"dagster", "mlflow"},
+    "reports": {"dagster", "mlflow"},
 }
 HEAVY = [
     "dagster",

@@ -1,0 +1,227 @@
+"""``aims compare``: whether a table has drifted from its reference, without a pipeline."""
+
+import json
+from datetime import UTC, datetime
+from enum import StrEnum
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aims_pipelines.cli.outlet import names, output_faults, patience, write_text
+from aims_pipelines.core.errors import BadInput
+from aims_pipelines.core.verdict import Finding, Status
+
+if TYPE_CHECKING:
+    from aims_pipelines.measure import Comparison
+
+EXIT_CODES = {Status.PASS: 0, Status.FAIL: 1, Status.INCONCLUSIVE: 3}
+_COLOURS = {Status.PASS: "green", Status.FAIL: "red", Status.INCONCLUSIVE: "yellow"}
+_SHORT_UNITS = {"standard deviations": " sd", "fraction": "", "": ""}
+_FILE_WIDTH = 132
+_MOST_REASONS = 12
+
+
+class Format(StrEnum):
+    """How a result is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    HTML = "html"
+
+
+def compare(  # noqa: PLR0917 - the options of a command
+    reference: Annotated[Path, typer.Argument(help="Table file or saved profile to compare with.")],
+    current: Annotated[Path, typer.Argument(help="Table file or saved profile that is judged.")],
+    protected: Annotated[
+        str | None,
+        typer.Option(
+            "--protected",
+            help="Columns whose groups are looked into, with commas between; A&B for combinations; '' for none.",
+        ),
+    ] = None,
+    label: Annotated[str | None, typer.Option("--label", help="Column to predict.")] = None,
+    ignore: Annotated[
+        str | None,
+        typer.Option("--ignore", help="Columns not judged, such as running numbers and dates of events."),
+    ] = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option("--policy", help="Dataset or policy record whose limits apply.", metavar="FILE"),
+    ] = None,
+    null_values: Annotated[
+        list[str] | None,
+        typer.Option("--null-values", help="Text that means missing, such as '?'; may be repeated."),
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="How to print the result.")] = Format.TEXT,
+    out: Annotated[Path | None, typer.Option("--out", help="File to write to instead of printing.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+    show_values: Annotated[
+        bool,
+        typer.Option(
+            "--show-values", help="Name categories of other columns than label and groups on the page."
+        ),
+    ] = False,
+) -> None:
+    """Judge whether a table has drifted from its reference: every column, and inside every group.
+
+    Exit code 0 pass, 1 fail, 2 bad input, 3 inconclusive.
+    """
+    from aims_pipelines.cli.terms import Terms, read_terms
+    from aims_pipelines.measure.comparison import compare as judge
+
+    inputs = [reference, current, *([policy] if policy else [])]
+    if out is not None and (faults := output_faults(out, overwrite=overwrite, inputs=inputs)):
+        raise BadInput(faults)
+    terms = read_terms(policy) if policy is not None else Terms()
+    wanted = names(protected)
+    with patience(f"Comparing {current} with {reference}"):
+        comparison = judge(
+            reference,
+            current,
+            effect=terms.effect,
+            alpha=terms.alpha,
+            label=label if label is not None else terms.label,
+            protected=wanted if wanted is not None else terms.protected,
+            bands=terms.bands,
+            ignore=(*(names(ignore) or ()), *terms.ignore),
+            null_values=tuple(null_values or ()),
+        )
+    notes = (*comparison.notes, *terms.notes)
+    if form is Format.JSON:
+        text = _json(comparison, reference, current, notes)
+    elif form is Format.HTML:
+        from aims_pipelines.reports.drift_page import drift_page
+
+        text = drift_page(
+            comparison,
+            reference_name=reference.name,
+            current_name=current.name,
+            day=datetime.now(UTC).date(),
+            notes=notes,
+            show_values=show_values,
+        )
+    else:
+        text = _text(comparison, notes, width=_FILE_WIDTH if out is not None else None)
+    if out is None:
+        typer.echo(text.removesuffix("\n"))
+    else:
+        write_text(out, text)
+        typer.echo(f"{out}: {comparison.status.value}")
+    raise typer.Exit(EXIT_CODES[comparison.status])
+
+
+def _json(comparison: "Comparison", reference: Path, current: Path, notes: tuple[str, ...]) -> str:
+    return (
+        json.dumps(
+            {
+                "status": comparison.status.value,
+                "reference": {"file": str(reference), "rows": comparison.reference_rows},
+                "current": {"file": str(current), "rows": comparison.current_rows},
+                "effect": comparison.effect,
+                "alpha": comparison.alpha,
+                "label": comparison.label,
+                "groupings": list(comparison.reference.groups),
+                "rows_needed": comparison.rows_needed,
+                "notes": list(notes),
+                "findings": [_plain(finding) for finding in comparison.findings],
+            },
+            indent=2,
+            ensure_ascii=False,
+            allow_nan=False,
+        )
+        + "\n"
+    )
+
+
+def _plain(finding: Finding) -> dict[str, Any]:
+    return {
+        "target": finding.target,
+        "measure": finding.measure,
+        "status": finding.status.value,
+        "reason": finding.reason,
+        "observed": finding.observed,
+        "limit": finding.limit,
+        "unit": finding.unit,
+        "n": finding.n,
+        "p_value": finding.p_value,
+        "p_adjusted": finding.p_adjusted,
+        "rows_needed": finding.rows_needed,
+        "remedy": finding.remedy,
+    }
+
+
+def _text(comparison: "Comparison", notes: tuple[str, ...], *, width: int | None) -> str:
+    """A table of all findings and, below it, what each problem says; coloured only on a terminal."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    screen = Console()
+    wide = width or (screen.width if screen.is_terminal else _FILE_WIDTH)
+    console = Console(
+        file=StringIO(), width=wide, force_terminal=screen.is_terminal and width is None, highlight=False
+    )
+    table = Table(
+        title=f"{comparison.current_rows:,} rows against {comparison.reference_rows:,} of the reference",
+        title_justify="left",
+    )
+    table.add_column("verdict")
+    table.add_column("column or group", overflow="fold")
+    table.add_column("measure", overflow="fold")
+    for heading in ("distance", "limit", "p", "adjusted p", "rows needed"):
+        table.add_column(heading, justify="right")
+    shown = [finding for finding in comparison.findings if not _says_nothing(finding)]
+    for finding in shown:
+        unit = _SHORT_UNITS.get(finding.unit, f" {finding.unit}")
+        table.add_row(
+            f"[{_COLOURS[finding.status]}]{finding.status.value}[/]",
+            escape(finding.target or "(the table)"),
+            escape(finding.measure),
+            _number(finding.observed, unit),
+            _number(finding.limit, unit),
+            _probability(finding.p_value),
+            _probability(finding.p_adjusted),
+            f"{finding.rows_needed:,}" if finding.rows_needed else "",
+            style="dim" if finding.status is Status.PASS else "",
+        )
+    console.print(table)
+    if complete := len(comparison.findings) - len(shown):
+        console.print(f"{complete} columns have no missing values in either.")
+    problems = [finding for finding in comparison.findings if finding.status is not Status.PASS]
+    for finding in problems[:_MOST_REASONS]:
+        line = f"{finding.status.value}: {finding.target or 'the table'}: {finding.reason}"
+        console.print(line, markup=False, style=_COLOURS[finding.status])
+    if len(problems) > _MOST_REASONS:
+        console.print(f"… and {len(problems) - _MOST_REASONS} more, as in the table.")
+    for note in notes:
+        console.print(f"Note: {note}", markup=False)
+    console.print(_summary(comparison), markup=False)
+    file = console.file
+    assert isinstance(file, StringIO)  # noqa: S101 - as given above
+    return file.getvalue()
+
+
+def _says_nothing(finding: Finding) -> bool:
+    """Whether a finding is about missing values that there are none of."""
+    return finding.status is Status.PASS and finding.measure.startswith("missing") and not finding.observed
+
+
+def _summary(comparison: "Comparison") -> str:
+    counts = {status: sum(one.status is status for one in comparison.findings) for status in Status}
+    parts = [f"{count} {status.value}" for status, count in counts.items() if count]
+    needed = comparison.rows_needed
+    more = f"; it would take about {needed:,} rows to tell" if needed else ""
+    return (
+        f"{comparison.status.value}: {', '.join(parts)} (tolerated shift {comparison.effect:g} of the rows, "
+        f"chance of a false failure {comparison.alpha:g}){more}"
+    )
+
+
+def _number(value: float | None, unit: str) -> str:
+    return "" if value is None else f"{value:.3f}{unit}" if value else f"0{unit}"
+
+
+def _probability(value: float | None) -> str:
+    return "" if value is None else "<0.0001" if value < 0.0001 else f"{value:.4f}"

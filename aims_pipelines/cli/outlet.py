@@ -1,0 +1,73 @@
+"""Patience and output files: a line on the terminal after two seconds, and nothing overwritten by accident."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Timer
+
+from aims_pipelines.core.errors import BadInput, Fault
+
+PATIENCE_SECONDS = 2.0
+
+
+@contextmanager
+def patience(text: str) -> Iterator[None]:
+    """Say on the terminal what is going on, if it goes on for more than two seconds."""
+    running: list[object] = []
+
+    def begin() -> None:
+        from rich.console import Console
+        from rich.markup import escape
+
+        status = Console(stderr=True).status(escape(text))
+        running.append(status)
+        status.start()
+
+    timer = Timer(PATIENCE_SECONDS, begin)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        for status in running:
+            status.stop()  # type: ignore[attr-defined]  # a rich Status, whose module is loaded only when needed
+
+
+def output_faults(out: Path, *, overwrite: bool, inputs: Sequence[Path]) -> list[Fault]:
+    """What keeps a file from being written."""
+    if out.is_dir():
+        return [Fault(where=str(out), expected="a file to write to", found="a folder")]
+    if not out.parent.is_dir():
+        return [Fault(where=str(out), expected="a folder that exists", found=f"no folder {out.parent}")]
+    if any(item.exists() and out.exists() and out.samefile(item) for item in inputs):
+        return [Fault(where=str(out), expected="another file than the inputs", found="one of them")]
+    if out.exists() and not overwrite:
+        remedy = "Choose another name, or say --overwrite."
+        return [Fault(where=str(out), expected="a new file", found="one that exists", remedy=remedy)]
+    return []
+
+
+def write_text(out: Path, text: str) -> None:
+    """Write the whole text, or nothing."""
+    part = out.with_name(f".{out.name}.part")
+    try:
+        try:
+            part.write_text(text, encoding="utf-8")
+            part.replace(out)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise BadInput(
+            Fault(where=str(out), expected="a file to write to", found=error.strerror or "an error")
+        ) from error
+
+
+def names(text: str | None) -> tuple[str, ...] | None:
+    """Split names with commas between; ``None`` stays ``None``, and an empty text is no name at all."""
+    return (
+        None
+        if text is None
+        else tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    )

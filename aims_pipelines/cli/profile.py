@@ -1,0 +1,219 @@
+"""``aims profile``: what one pass over the rows of some files keeps, saved to compare with later."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aims_pipelines.cli.outlet import names, output_faults, patience
+from aims_pipelines.core.errors import BadInput, Fault
+
+if TYPE_CHECKING:
+    from aims_pipelines.measure.groupings import Table
+    from aims_pipelines.stats.profile import ColumnProfile, GroupSpec, Profile
+
+_MOST_LEVELS = 12
+
+
+def profile(  # noqa: PLR0917 - the options of a command
+    files: Annotated[list[Path], typer.Argument(help="CSV or Parquet files of one table.", metavar="FILE…")],
+    out: Annotated[Path, typer.Option("--out", help="File to save the profile to.")],
+    protected: Annotated[
+        str | None,
+        typer.Option(
+            "--protected",
+            help="Columns whose groups are profiled too, with commas between; A&B for combinations.",
+        ),
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option("--label", help="Column to predict; its rates in each group are shown.")
+    ] = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(
+            "--like", help="Saved profile whose groups and bands to use, so that both can be compared."
+        ),
+    ] = None,
+    null_values: Annotated[
+        list[str] | None,
+        typer.Option("--null-values", help="Text that means missing, such as '?'; may be repeated."),
+    ] = None,
+    keep_rows: Annotated[
+        bool,
+        typer.Option("--keep-rows", help="Also keep hashes of rows, which say something about single rows."),
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+) -> None:
+    """Measure tables in one pass and save what is kept: no rows, but enough to compare with later.
+
+    All files are profiled as one table. Exit code 2 if a file will not do; then nothing is written.
+    """
+    faults = output_faults(out, overwrite=overwrite, inputs=[*files, *([like] if like else [])])
+    faults += _repeated(files)
+    if protected is not None and like is not None:
+        faults.append(Fault(where="--protected", expected="either it or --like", found="both"))
+    if faults:
+        raise BadInput(faults)
+    from aims_pipelines.measure.groupings import unknown_column
+    from aims_pipelines.measure.saved import write_profile
+
+    made = _measured(files, names(protected) or (), like, tuple(null_values or ()), keep_rows=keep_rows)
+    if label is not None and label not in made.columns:
+        raise BadInput(unknown_column("--label", label, list(made.columns)))
+    size = write_profile(made, out)
+    _print(made, label)
+    typer.echo(f"{out}: {size:,} bytes" + ("" if keep_rows else ", without hashes of rows"))
+
+
+def _repeated(files: list[Path]) -> list[Fault]:
+    seen: set[Path] = set()
+    faults = []
+    for file in files:
+        place = file.resolve()
+        if place in seen:
+            faults.append(Fault(where=str(file), expected="each file once", found="it twice"))
+        seen.add(place)
+    return faults
+
+
+def _measured(
+    files: list[Path],
+    protected: tuple[str, ...],
+    like: Path | None,
+    null_values: tuple[str, ...],
+    *,
+    keep_rows: bool,
+) -> "Profile":
+    from aims_pipelines.measure.groupings import Table, choose_groups, groups_of
+    from aims_pipelines.measure.saved import is_saved_profile, read_profile
+
+    tables = [Table(name=str(file), source=file, null_values=null_values) for file in files]
+    faults = [
+        Fault(
+            where=str(file),
+            expected="a table file",
+            found="a saved profile",
+            remedy="Compare it as it is: aims compare.",
+        )
+        for file in files
+        if is_saved_profile(file)
+    ]
+    if faults:
+        raise BadInput(faults)
+    if like is not None:
+        specs = groups_of(read_profile(like))
+    else:
+        with patience("Choosing groups"):
+            specs = choose_groups(tables, protected)
+    return _together(tables, specs, keep_rows=keep_rows)
+
+
+def _together(tables: "list[Table]", specs: "tuple[GroupSpec, ...]", *, keep_rows: bool) -> "Profile":
+    """One profile of all tables; where they do not fit together, the file that differs is named."""
+    from aims_pipelines.measure import empty_profile, merge
+
+    whole, faults = empty_profile(), []
+    for place, table in enumerate(tables, 1):
+        with patience(
+            f"Profiling {table.name}" + (f" ({place} of {len(tables)})" if len(tables) > 1 else "")
+        ):
+            try:
+                whole = merge(whole, table.profile(specs, rows=keep_rows))
+            except BadInput as error:
+                faults += [_placed(fault, table.name) for fault in error.faults]
+    if faults:
+        raise BadInput(faults)
+    return whole
+
+
+def _placed(fault: Fault, name: str) -> Fault:
+    where = fault.where if fault.where.startswith(name) else f"{name}: {fault.where}"
+    return Fault(where=where, expected=fault.expected, found=fault.found, remedy=fault.remedy)
+
+
+def _print(made: "Profile", label: str | None) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table as Printed
+
+    console = Console()
+    table = Printed(title=f"{made.rows:,} rows, {len(made.columns)} columns", title_justify="left")
+    for heading in ("column", "kind"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("missing", "distinct", "from", "to"):
+        table.add_column(heading, justify="right", overflow="fold")
+    for name, column in made.columns.items():
+        table.add_row(escape(name), column.kind.value, _missing(column), _distinct(column), *_range(column))
+    console.print(table)
+    for grouping, levels in made.groups.items():
+        table = Printed(title=f"groups by {escape(grouping)}", title_justify="left")
+        table.add_column("group", overflow="fold")
+        table.add_column("rows", justify="right")
+        table.add_column("share", justify="right")
+        rates = _rated(made, label)
+        for rate in rates:
+            table.add_column(f"{escape(label or '')} = {escape(rate)}", justify="right", overflow="fold")
+        largest = sorted(levels.items(), key=lambda item: -item[1].rows)
+        for level, group in largest[:_MOST_LEVELS]:
+            shares = [_rate(group.columns.get(label or ""), rate) for rate in rates]
+            table.add_row(escape(level), f"{group.rows:,}", f"{group.rows / max(made.rows, 1):.1%}", *shares)
+        if len(largest) > _MOST_LEVELS:
+            table.add_row(f"and {len(largest) - _MOST_LEVELS} more", "", "", *("" for _ in rates))
+        console.print(table)
+
+
+def _missing(column: "ColumnProfile") -> str:
+    return f"{column.missing / column.rows:.1%}" if column.missing else "none" if column.rows else ""
+
+
+def _distinct(column: "ColumnProfile") -> str:
+    if column.categories is not None:
+        return f"{'' if column.categories.exact else 'about '}{column.categories.distinct:,}"
+    if column.distribution is None:
+        return ""
+    return f"{'' if column.distribution.exact else 'over '}{len(column.distribution.points):,}"
+
+
+def _range(column: "ColumnProfile") -> tuple[str, str]:
+    """Smallest and largest number or day; texts are not shown."""
+    from datetime import UTC, datetime
+
+    from aims_pipelines.stats.profile import Kind
+
+    moments = column.moments
+    if moments is None or not moments.count:
+        return "", ""
+    if column.kind is not Kind.TEMPORAL:
+        return f"{moments.minimum:,.6g}", f"{moments.maximum:,.6g}"
+    try:
+        ends = [
+            datetime.fromtimestamp(at, UTC).date().isoformat() for at in (moments.minimum, moments.maximum)
+        ]
+    except (OverflowError, ValueError, OSError):  # beyond the years that can be written
+        return "", ""
+    return ends[0], ends[1]
+
+
+def _values(column: "ColumnProfile | None") -> dict[str, int]:
+    """How often each value of a label occurs; nothing where the values are many."""
+    if column is None:
+        return {}
+    if column.categories is not None:
+        return dict(column.categories.counts) if column.categories.exact else {}
+    if column.distribution is None or not column.distribution.exact:
+        return {}
+    pairs = zip(column.distribution.points.tolist(), column.distribution.counts.tolist(), strict=True)
+    return {f"{point:g}": count for point, count in pairs}
+
+
+def _rated(made: "Profile", label: str | None) -> list[str]:
+    """The values of the label whose rates are shown: the rarer of two, all of a few, none of many."""
+    values = _values(made.columns.get(label or ""))
+    if len(values) == 2:
+        return [min(values, key=lambda value: (values[value], value))]
+    return sorted(values) if 2 < len(values) <= 4 else []
+
+
+def _rate(column: "ColumnProfile | None", value: str) -> str:
+    values = _values(column)
+    return f"{values.get(value, 0) / total:.1%}" if (total := sum(values.values())) else ""
