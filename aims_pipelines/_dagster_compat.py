@@ -18,7 +18,9 @@ __all__ = [
     "AssetCheckEvaluation",
     "asset_inputs",
     "decorated_function",
+    "has_partition",
     "input_names",
+    "is_lazy_definitions",
     "rebuild",
     "resource_names",
 ]
@@ -52,6 +54,21 @@ def asset_inputs(assets: dg.AssetsDefinition) -> Mapping[str, dg.AssetKey]:
 def resource_names(function: Callable[..., Any]) -> tuple[str, ...]:
     """Names of the parameters through which resources arrive."""
     return tuple(parameter.name for parameter in DecoratedOpFunction(function).get_resource_args())
+
+
+def has_partition(definition: dg.PartitionsDefinition, key: str, instance: dg.DagsterInstance) -> bool:
+    """Whether partitions have a key, those that were added while running included."""
+    from dagster._core.definitions.partitions.context import partition_loading_context
+
+    with partition_loading_context(dynamic_partitions_store=instance):
+        return definition.has_partition_key(key)
+
+
+def is_lazy_definitions(value: object) -> bool:
+    """Whether a value is what ``@dagster.definitions`` makes of a function without parameters."""
+    from dagster.components.definitions import LazyDefinitions
+
+    return isinstance(value, LazyDefinitions) and not value.has_context_arg
 
 
 def rebuild(

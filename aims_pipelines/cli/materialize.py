@@ -15,6 +15,7 @@ from aims_pipelines.core.errors import BadInput, Fault
 
 if TYPE_CHECKING:
     import dagster as dg
+    from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
     from aims_pipelines.resources.project import Project
     from aims_pipelines.resources.run_report import RunReport
@@ -47,7 +48,7 @@ def materialize(
     project.records()  # faults of the records are told before anything runs
     definitions = load_definitions(project)
     with dagster_instance(project) as instance:
-        job, keys = _job(definitions, select, partition)
+        job, keys = _job(definitions, select, partition, instance)
         result = _run(job, keys, instance, partition, quiet=form is Format.JSON)
         report = report_run(instance, result.run_id, [key.to_user_string() for key in keys])
     if form is Format.JSON:
@@ -68,6 +69,8 @@ def load_definitions(project: "Project") -> "dg.Definitions":
 
     import dagster as dg
 
+    from aims_pipelines._dagster_compat import is_lazy_definitions
+
     file = project.locations.root / project.locations.definitions
     if not file.is_file():
         raise BadInput(
@@ -81,7 +84,7 @@ def load_definitions(project: "Project") -> "dg.Definitions":
     sys.path.insert(0, str(file.parent))
     try:
         specification.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise BadInput(
             Fault(
                 where=_place(error, file),
@@ -89,7 +92,11 @@ def load_definitions(project: "Project") -> "dg.Definitions":
                 found=f"{type(error).__name__}: {error}",
             )
         ) from error
-    found = [value for value in vars(module).values() if isinstance(value, dg.Definitions)]
+    found = list(
+        {id(value): value for value in vars(module).values() if isinstance(value, dg.Definitions)}.values()
+    )
+    if not found:
+        found = [value.load_fn() for value in vars(module).values() if is_lazy_definitions(value)]
     if len(found) != 1:
         raise BadInput(
             Fault(where=str(file), expected="one dagster.Definitions", found=f"{len(found)} of them")
@@ -101,14 +108,23 @@ def dagster_instance(project: "Project") -> "dg.DagsterInstance":
     """The instance of ``DAGSTER_HOME``, or one inside the project if that is not set."""
     import dagster as dg
 
-    if os.environ.get("DAGSTER_HOME"):
+    if home := os.environ.get("DAGSTER_HOME"):
+        if not (Path(home).is_absolute() and Path(home).is_dir()):
+            raise BadInput(
+                Fault(
+                    where="DAGSTER_HOME",
+                    expected="the absolute path of a folder that exists",
+                    found=home,
+                    remedy="Create the folder, or unset DAGSTER_HOME to keep runs inside the project.",
+                )
+            )
         return dg.DagsterInstance.get()
-    home = dagster_home(project)
-    home.mkdir(parents=True, exist_ok=True)
-    settings = home / "dagster.yaml"
+    own = dagster_home(project)
+    own.mkdir(parents=True, exist_ok=True)
+    settings = own / "dagster.yaml"
     if not settings.exists():
         settings.write_text("telemetry:\n  enabled: false\n", encoding="utf-8")
-    os.environ["DAGSTER_HOME"] = str(home)  # Dagster finds its instance by this variable only
+    os.environ["DAGSTER_HOME"] = str(own)  # Dagster finds its instance by this variable only
     return dg.DagsterInstance.get()
 
 
@@ -118,11 +134,17 @@ def dagster_home(project: "Project") -> Path:
 
 
 def _job(
-    definitions: "dg.Definitions", select: str, partition: str | None
+    definitions: "dg.Definitions", select: str, partition: str | None, instance: "dg.DagsterInstance"
 ) -> "tuple[dg.JobDefinition, list[dg.AssetKey]]":
     import dagster as dg
 
-    graph = definitions.resolve_asset_graph()
+    try:
+        job = definitions.resolve_implicit_global_asset_job_def()
+        graph = definitions.resolve_asset_graph()
+    except Exception as error:  # Dagster raises several kinds for definitions that do not fit together
+        raise BadInput(
+            Fault(where="definitions", expected="definitions that fit together", found=str(error))
+        ) from error
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", dg.BetaWarning)  # Dagster's own parser uses a beta parameter
@@ -144,7 +166,35 @@ def _job(
                 found="none",
             )
         )
-    return definitions.resolve_implicit_global_asset_job_def(), keys
+    if partition is not None:
+        _check_partition(graph, keys, partition, instance)
+    return job, keys
+
+
+def _check_partition(
+    graph: "BaseAssetGraph[Any]", keys: "list[dg.AssetKey]", partition: str, instance: "dg.DagsterInstance"
+) -> None:
+    """Find what Dagster would stumble over: assets without that partition."""
+    from aims_pipelines._dagster_compat import has_partition
+
+    faults = []
+    for definition in dict.fromkeys(graph.get(key).partitions_def for key in keys):
+        names = [key.to_user_string() for key in keys if graph.get(key).partitions_def == definition]
+        known = definition is not None and has_partition(definition, partition, instance)
+        if definition is None and len(names) < len(keys):
+            continue  # assets without partitions run along
+        if not known:
+            faults.append(
+                Fault(
+                    where="--partition",
+                    expected=f"a partition key of {', '.join(names)}"
+                    if definition is not None
+                    else f"none, since {', '.join(names)} is not partitioned",
+                    found=repr(partition),
+                )
+            )
+    if faults:
+        raise BadInput(faults)
 
 
 def _run(

@@ -1,10 +1,12 @@
 """The embedded IO manager: content-addressed Parquet behind governed assets."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
 
-from aims_pipelines.core.errors import BadInput, Fault
+from aims_pipelines.core.errors import AimsError, BadInput, Fault
 from aims_pipelines.resources.aims import AimsResource
 
 
@@ -24,9 +26,23 @@ class DatasetIOManager(dg.ConfigurableIOManager):
         """Write the rows of a candidate whose gate opened.
 
         Raises:
-            BadInput: The asset is not governed, so there is no verdict about its rows.
-            StoreUnavailable: The store cannot be written; the last version stays current.
+            dagster.Failure: The asset is not governed, so there is no verdict about its rows; or the store cannot be
+                written, and the last version stays current.
         """
+        with _told():
+            self._write(context, obj)
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        """Read the current version of an upstream dataset.
+
+        Raises:
+            dagster.Failure: No record claims the asset, nothing was published yet, or the stored bytes are missing or
+                were changed.
+        """
+        with _told():
+            return self._read(context)
+
+    def _write(self, context: dg.OutputContext, obj: Any) -> None:
         from aims_pipelines.measure import to_arrow
 
         digest = context.output_metadata.get("aims/data_version")
@@ -43,13 +59,7 @@ class DatasetIOManager(dg.ConfigurableIOManager):
         store = self.aims.project.store
         store.stage(str(_plain(dataset)), str(_plain(digest)), to_arrow(obj))
 
-    def load_input(self, context: dg.InputContext) -> Any:
-        """Read the current version of an upstream dataset.
-
-        Raises:
-            BadInput: No record claims the asset, or nothing was published yet.
-            StoreUnavailable: The stored bytes are missing or were changed.
-        """
+    def _read(self, context: dg.InputContext) -> Any:
         key = context.asset_key.to_user_string()
         record = self.aims.project.records().for_asset(key)
         if record is None:
@@ -91,6 +101,15 @@ class DatasetIOManager(dg.ConfigurableIOManager):
 
             return pl.from_arrow(table)
         return table.to_pandas()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell people what is wrong in our words: Dagster shows them a failure's text, but a stack for any other error."""
+    try:
+        yield
+    except AimsError as error:
+        raise dg.Failure(description=str(error), metadata={"aims/outcome": "bad input"}) from error
 
 
 def _plain(value: Any) -> Any:

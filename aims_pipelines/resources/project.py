@@ -40,7 +40,7 @@ class Locations:
         evidence: Folder of evidence files.
         mlflow: MLflow tracking and registry address.
         mlflow_artifacts: Where MLflow keeps artifacts if no server decides; empty for the server's own.
-        definitions: Python file or module that holds the Dagster definitions.
+        definitions: Python file that holds the Dagster definitions.
     """
 
     root: Path

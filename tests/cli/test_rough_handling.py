@@ -1,0 +1,198 @@
+"""The command line under rough handling: odd terminals, closed pipes, wrong partitions, an impatient user."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from aims_pipelines.resources.project import load_project
+
+POLICY = """\
+kind: policy
+id: default
+title: Limits
+owner: data steward
+status: in_force
+effective_from: 2020-01-01
+dataset_limits: {min_rows: 50, drift_inconclusive: accept}
+"""
+RECORD = """\
+kind: dataset
+id: orders
+title: Orders
+owner: data steward
+status: admitted
+review_by: REVIEW
+purpose: tests
+source: {path: orders.csv, licence: CC0-1.0, legal_basis: no personal data}
+columns:
+  number: {type: integer}
+"""
+DEFINITIONS = """\
+import os
+import time
+
+import dagster as dg
+import pyarrow as pa
+
+from aims_pipelines import AimsResource, DatasetIOManager, governed_asset
+
+aims = AimsResource(folder=os.path.dirname(__file__))
+
+
+@governed_asset(dataset="orders", name="orders")
+def orders(aims: AimsResource) -> pa.Table:
+    return aims.read_source("orders")
+
+
+resources = {"aims": aims, "io_manager": DatasetIOManager(aims=aims)}
+defs = dg.Definitions(assets=[orders], resources=resources)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    root = tmp_path / "my prôject"
+    (root / "governance").mkdir(parents=True)
+    (root / "aims.toml").write_text("")
+    (root / "definitions.py").write_text(DEFINITIONS)
+    (root / "governance" / "policy.yaml").write_text(POLICY)
+    review = datetime.now(UTC).date() + timedelta(days=30)
+    (root / "governance" / "orders.yaml").write_text(RECORD.replace("REVIEW", str(review)))
+    (root / "orders.csv").write_text("number\n" + "\n".join(map(str, range(300))) + "\n")
+    return root
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "aims_pipelines.cli.main", *arguments]
+
+
+def surroundings(**changes: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
+    return kept | {"COLUMNS": "200"} | changes
+
+
+def aims(*arguments: str, cwd: Path, **changes: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*arguments),
+        cwd=cwd,
+        env=surroundings(**changes),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def change(folder: Path, before: str, after: str) -> None:
+    file = folder / "definitions.py"
+    assert before in file.read_text()
+    file.write_text(file.read_text().replace(before, after))
+
+
+def test_a_terminal_that_cannot_show_a_letter_gets_it_escaped(folder: Path) -> None:
+    for name in ("materialize", "status"):
+        result = aims(name, cwd=folder, PYTHONIOENCODING="ascii")
+        assert result.returncode == 0, result.stderr
+        assert "pr\\xf4ject" in result.stdout
+
+
+def test_a_reader_that_goes_away_is_neither_success_nor_refusal(folder: Path) -> None:
+    with subprocess.Popen(
+        command("status"), cwd=folder, env=surroundings(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
+@pytest.mark.parametrize("home", ["/nowhere/at/all", "relative"])
+def test_a_dagster_home_that_is_not_there_is_bad_input(folder: Path, home: str) -> None:
+    result = aims("materialize", cwd=folder, DAGSTER_HOME=home)
+    assert result.returncode == 2
+    assert result.stderr.startswith("DAGSTER_HOME: expected")
+
+
+PARTITIONED = 'name="orders", partitions_def=dg.StaticPartitionsDefinition(["monday"])'
+
+
+def test_a_partition_that_an_asset_does_not_have_is_bad_input(folder: Path) -> None:
+    none = aims("materialize", "--partition", "monday", cwd=folder)
+    assert (none.returncode, none.stderr.startswith("--partition: expected none")) == (2, True)
+    change(folder, 'name="orders"', PARTITIONED)
+    wrong = aims("materialize", "--partition", "someday", cwd=folder)
+    assert (wrong.returncode, wrong.stderr.startswith("--partition: expected a partition key")) == (2, True)
+    assert aims("materialize", "--partition", "monday", cwd=folder).returncode == 0
+    change(folder, 'StaticPartitionsDefinition(["monday"])', 'DailyPartitionsDefinition("2024-01-01")')
+    no_date = aims("materialize", "--partition", "monday", cwd=folder)
+    assert (no_date.returncode, "Traceback" in no_date.stderr) == (2, False)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        ('{"aims": aims, ', "{", "resource with key 'aims'"),
+        ("import time\n", "raise SystemExit(1)\n", "SystemExit"),
+    ],
+)
+def test_definitions_that_do_not_fit_together_are_bad_input(
+    folder: Path, before: str, after: str, says: str
+) -> None:
+    change(folder, before, after)
+    result = aims("materialize", cwd=folder)
+    assert result.returncode == 2
+    assert says in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "definitions",
+    [
+        "@dg.definitions\ndef defs():\n    return dg.Definitions(",
+        "other = defs = dg.Definitions(",
+    ],
+)
+def test_every_way_to_write_definitions_is_found(folder: Path, definitions: str) -> None:
+    change(folder, "defs = dg.Definitions(", definitions)
+    result = aims("materialize", cwd=folder)
+    assert result.returncode == 0, result.stderr
+
+
+def test_a_store_that_cannot_be_written_is_told_in_our_words(folder: Path) -> None:
+    (folder / "aims.toml").write_text('store = "orders.csv"')
+    result = aims("materialize", cwd=folder)
+    assert result.returncode == 2
+    assert "Cannot write" in result.stdout
+    assert "Check the folder's permissions" in result.stdout
+
+
+def test_an_impatient_user_leaves_no_traceback_and_nothing_that_blocks_the_next_run(folder: Path) -> None:
+    change(
+        folder,
+        "    return aims.read",
+        "    open('begun', 'w').close()\n    time.sleep(60)\n    return aims.read",
+    )
+    with subprocess.Popen(
+        command("materialize"),
+        cwd=folder,
+        env=surroundings(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        deadline = time.monotonic() + 60
+        while not (folder / "begun").exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in told
+    assert load_project(folder).store.versions() == []
+    change(folder, "    time.sleep(60)\n", "")
+    assert aims("materialize", cwd=folder).returncode == 0
