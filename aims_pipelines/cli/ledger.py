@@ -193,6 +193,50 @@ def show(
     typer.echo("\n".join(map(printable, json.dumps(body, indent=2, ensure_ascii=False).split("\n"))))
 
 
+@app.command()
+def evidence(
+    entry: Annotated[str, typer.Argument(help="The entry, such as e-41.")],
+    name: Annotated[str, typer.Argument(help="The evidence file, such as drift.html.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="File to write; the evidence file's own name if absent.")
+    ] = None,
+    url: LedgerOption = None,
+    evidence_dir: EvidenceOption = None,
+) -> None:
+    """Take an evidence file of an entry out, to look at it, after verifying its digest.
+
+    Exit code 1 if the file is not the one that the entry names.
+    """
+    ledger, store = _open(url, evidence_dir)
+    files = {item["name"]: item["digest"] for item in ledger.get(entry).body.get("evidence", ())}
+    if name not in files:
+        raise BadInput(
+            Fault(
+                where=f"entry {entry}",
+                expected=f"one of its evidence files: {', '.join(sorted(files)) or 'it has none'}",
+                found=repr(name),
+            )
+        )
+    target = out or Path(Path(name).name)
+    if target.exists():
+        raise BadInput(
+            Fault(
+                where=str(target),
+                expected="no file of that name yet",
+                found="one",
+                remedy="Name another with --out, or remove it.",
+            )
+        )
+    with store.open(files[name]) as source:
+        try:
+            target.write_bytes(source.read())
+        except OSError as error:
+            raise BadInput(
+                Fault(where=str(target), expected="a place to write to", found=error.strerror or str(error))
+            ) from error
+    typer.echo(f"Wrote {target}")
+
+
 def _open(
     url: str | None, evidence_dir: Path | None, *, needs_evidence: bool = True
 ) -> "tuple[Ledger, EvidenceStore]":

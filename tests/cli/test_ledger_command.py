@@ -137,6 +137,19 @@ def test_list_and_show(project: Path) -> None:
     assert exit_code(aims("show", "e-99")) == 2
 
 
+def test_an_evidence_file_is_taken_out_only_if_it_is_the_one_that_was_put(project: Path) -> None:
+    assert exit_code(aims("evidence", "e-2", "drift.html")) == 0
+    assert (project / "drift.html").read_text() == "<html>[red]drift[/red]</html>"
+    again = aims("evidence", "e-2", "drift.html")
+    assert exit_code(again) == 2, "what is there is not overwritten"
+    assert exit_code(aims("evidence", "e-2", "other.html")) == 2
+    (kept,) = (file for file in (project / ".aims" / "evidence").rglob("*") if file.is_file())
+    kept.chmod(0o644)
+    kept.write_text("<html>something else</html>")
+    assert exit_code(aims("evidence", "e-2", "drift.html", "--out", "swapped.html")) == 1
+    assert not (project / "swapped.html").exists()
+
+
 def test_an_explicit_ledger_wins_over_the_project(project: Path, tmp_path: Path) -> None:
     other = f"sqlite:///{tmp_path}/other/aims.db"
     open_database(other)
