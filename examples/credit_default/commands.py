@@ -126,5 +126,5 @@ def _explained(printed: str, errors: str) -> str:
     try:
         assets = json.loads(printed)["assets"]
     except (ValueError, TypeError, KeyError):
-        return "\n".join((errors or printed).strip().splitlines()[-12:])
+        return "\n".join([*printed.strip().splitlines()[-8:], *errors.strip().splitlines()[-8:]])
     return "\n".join(f"{asset['name']}: {asset['outcome']}. {asset['message']}".strip() for asset in assets)

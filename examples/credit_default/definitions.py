@@ -95,6 +95,6 @@ aims_resource = AimsResource(folder=str(PROJECT))
 
 defs = dg.Definitions(
     assets=[delivery, applications, training, holdout, credit_default],
-    sensors=[unadmitted_sensor()],
+    sensors=[unadmitted_sensor()],  # reports what was materialised without passing a gate
     resources={"aims": aims_resource, "io_manager": DatasetIOManager(aims=aims_resource)},
 )
