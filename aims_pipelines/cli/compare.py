@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aims_pipelines.cli.outlet import names, output_faults, patience, write_text
+from aims_pipelines.cli.terms import Terms
 from aims_pipelines.core.errors import BadInput
 from aims_pipelines.core.verdict import Finding, Status
 
@@ -68,13 +69,12 @@ def compare(  # noqa: PLR0917 - the options of a command
 
     Exit code 0 pass, 1 fail, 2 bad input, 3 inconclusive.
     """
-    from aims_pipelines.cli.terms import Terms, read_terms
     from aims_pipelines.measure.comparison import compare as judge
 
     inputs = [reference, current, *([policy] if policy else [])]
     if out is not None and (faults := output_faults(out, overwrite=overwrite, inputs=inputs)):
         raise BadInput(faults)
-    terms = read_terms(policy) if policy is not None else Terms()
+    terms = _terms(policy)
     wanted = names(protected)
     with patience(f"Comparing {current} with {reference}"):
         comparison = judge(
@@ -110,6 +110,14 @@ def compare(  # noqa: PLR0917 - the options of a command
         write_text(out, text)
         typer.echo(f"{out}: {comparison.status.value}")
     raise typer.Exit(EXIT_CODES[comparison.status])
+
+
+def _terms(policy: Path | None) -> Terms:
+    if policy is None:
+        return Terms()
+    from aims_pipelines.cli.record_terms import read_terms
+
+    return read_terms(policy)
 
 
 def _json(comparison: "Comparison", reference: Path, current: Path, notes: tuple[str, ...]) -> str:
@@ -192,12 +200,12 @@ def _text(comparison: "Comparison", notes: tuple[str, ...], *, width: int | None
     problems = [finding for finding in comparison.findings if finding.status is not Status.PASS]
     for finding in problems[:_MOST_REASONS]:
         line = f"{finding.status.value}: {finding.target or 'the table'}: {finding.reason}"
-        console.print(line, markup=False, style=_COLOURS[finding.status])
+        console.print(line, markup=False, style=_COLOURS[finding.status], soft_wrap=True)
     if len(problems) > _MOST_REASONS:
         console.print(f"… and {len(problems) - _MOST_REASONS} more, as in the table.")
     for note in notes:
-        console.print(f"Note: {note}", markup=False)
-    console.print(_summary(comparison), markup=False)
+        console.print(f"Note: {note}", markup=False, soft_wrap=True)
+    console.print(_summary(comparison), markup=False, soft_wrap=True)
     file = console.file
     assert isinstance(file, StringIO)  # noqa: S101 - as given above
     return file.getvalue()

@@ -118,12 +118,29 @@ def _together(tables: "list[Table]", specs: "tuple[GroupSpec, ...]", *, keep_row
             f"Profiling {table.name}" + (f" ({place} of {len(tables)})" if len(tables) > 1 else "")
         ):
             try:
-                whole = merge(whole, table.profile(specs, rows=keep_rows))
+                mine = table.profile(specs, rows=keep_rows)
+                if whole.columns and mine.columns.keys() != whole.columns.keys():
+                    faults.append(_other_columns(table.name, tables[0].name, whole, mine))
+                else:
+                    whole = merge(whole, mine)
             except BadInput as error:
                 faults += [_placed(fault, table.name) for fault in error.faults]
     if faults:
         raise BadInput(faults)
     return whole
+
+
+def _other_columns(name: str, first: str, whole: "Profile", mine: "Profile") -> Fault:
+    lacking = [column for column in whole.columns if column not in mine.columns]
+    added = [column for column in mine.columns if column not in whole.columns]
+    parts = [f"without {', '.join(lacking)}"] if lacking else []
+    parts += [f"with {', '.join(added)} besides"] if added else []
+    return Fault(
+        where=name,
+        expected=f"the columns of {first}",
+        found=f"a table {' and '.join(parts)}",
+        remedy="Profile it by itself.",
+    )
 
 
 def _placed(fault: Fault, name: str) -> Fault:

@@ -109,20 +109,28 @@ def choose_groups(
 def groups_of(profile: Profile) -> tuple[GroupSpec, ...]:
     """Tell the groupings that a profile was made with; edges next to bands without rows are lost."""
     specs = []
-    for name, levels in profile.groups.items():
-        columns = (name,) if name in profile.columns else tuple(name.split(" & "))
-        bands = {}
-        for place, column in enumerate(columns):
-            known = profile.columns.get(column)
-            names = (
-                {level.split(" & ")[place] if len(columns) > 1 else level for level in levels}
-                if levels
-                else set()
-            )
-            if known is not None and known.kind is not Kind.CATEGORICAL and (edges := edges_of(names)):
-                bands[column] = edges
-        specs.append(GroupSpec(columns=columns, bands=bands))
+    for grouping in profile.groups:
+        names = _numeric_names(profile, grouping)
+        bands = {column: edges for column, levels in names.items() if (edges := edges_of(levels))}
+        specs.append(GroupSpec(columns=_columns(profile, grouping), bands=bands))
     return tuple(specs)
+
+
+def _columns(profile: Profile, grouping: str) -> tuple[str, ...]:
+    return (grouping,) if grouping in profile.columns else tuple(grouping.split(" & "))
+
+
+def _numeric_names(profile: Profile, grouping: str) -> dict[str, set[str]]:
+    """Per numeric column of a grouping, the names that its values or bands have among the levels."""
+    columns = _columns(profile, grouping)
+    parts = [
+        (level,) if len(columns) == 1 else tuple(level.split(" & ")) for level in profile.groups[grouping]
+    ]
+    return {
+        column: {names[place] for names in parts if len(names) == len(columns)}
+        for place, column in enumerate(columns)
+        if column in profile.columns and profile.columns[column].kind is Kind.NUMERIC
+    }
 
 
 def grouping_faults(reference: Profile, current: Profile) -> list[Fault]:
@@ -139,25 +147,20 @@ def grouping_faults(reference: Profile, current: Profile) -> list[Fault]:
         if (name in reference.groups) != (name in current.groups)
     ]
     for name in reference.groups:
-        column = reference.columns.get(name)
-        numeric = column is not None and column.kind is Kind.NUMERIC
-        if (
-            numeric
-            and name in current.groups
-            and not bands_agree(reference.groups[name], current.groups[name])
-        ):
-            found = " and ".join(
-                ", ".join(f"{edge:g}" for edge in edges_of(side.groups[name])) or "none"
-                for side in (reference, current)
-            )
-            faults.append(
-                Fault(
-                    where=f"grouping {name!r}",
-                    expected="bands with the same edges in both profiles",
-                    found=f"edges {found}",
-                    remedy=remedy,
+        if name not in current.groups:
+            continue
+        was, now = _numeric_names(reference, name), _numeric_names(current, name)
+        for column in was:
+            if column in now and not bands_agree(was[column], now[column]):
+                edges = [", ".join(f"{edge:g}" for edge in edges_of(side[column])) for side in (was, now)]
+                faults.append(
+                    Fault(
+                        where=f"grouping {name!r}",
+                        expected=f"bands of {column!r} with the same edges in both profiles",
+                        found=f"edges {' and '.join(some or 'none' for some in edges)}",
+                        remedy=remedy,
+                    )
                 )
-            )
     return faults
 
 

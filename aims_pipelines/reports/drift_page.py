@@ -200,7 +200,7 @@ def _grid(comparison: Comparison, findings: Sequence[story.Placed]) -> dict[str,
     ]
     rows.sort(key=lambda row: (-row["cells"].count("fail"), -row["cells"].count("inconclusive")))
     return {
-        "places": [f"{grouping} = {level}" if grouping else "all rows" for grouping, level, _ in places],
+        "places": [story.group_name(grouping, level) for grouping, level, _ in places],
         "rows": rows[:_MOST_ROWS],
         "more": max(0, len(rows) - _MOST_ROWS),
         "groups_more": max(0, len(levels) - _MOST_GROUPS),

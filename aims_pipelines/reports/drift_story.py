@@ -33,7 +33,7 @@ class Placed:
     @property
     def where(self) -> str:
         """Where it was found, for people."""
-        return f"{self.grouping} = {self.level}" if self.grouping else "all rows"
+        return group_name(self.grouping, self.level)
 
     @property
     def moved(self) -> float:
@@ -71,6 +71,13 @@ class Change:
     def moved(self) -> float:
         """The strongest shift, as a share of rows."""
         return max(item.moved for item in (self.main, *self.others))
+
+
+def group_name(grouping: str, level: str) -> str:
+    """A group for people: ``sex = Female``, ``age <28``; all rows where there is none."""
+    if not grouping:
+        return "all rows"
+    return f"{grouping} {level}" if level.startswith(("<", ">=")) else f"{grouping} = {level}"
 
 
 def placed(comparison: Comparison) -> list[Placed]:

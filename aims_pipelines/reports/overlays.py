@@ -202,7 +202,7 @@ def percent(share: float) -> str:
     value = 100 * share
     if value and abs(value) < 0.1:
         return "< 0.1 %"
-    return f"{value:.0f} %" if abs(value) >= 9.95 or value == 0 else f"{value:.1f} %"
+    return f"{value:.0f} %" if abs(value) >= 9.95 else f"{value:.1f} %".replace(".0 ", " ")
 
 
 def _tick(value: float, column: ColumnProfile, span: float) -> str:
