@@ -23,6 +23,7 @@ __all__ = [
     "is_lazy_definitions",
     "rebuild",
     "resource_names",
+    "targeted_jobs",
 ]
 
 
@@ -69,6 +70,14 @@ def is_lazy_definitions(value: object) -> bool:
     from dagster.components.definitions import LazyDefinitions
 
     return isinstance(value, LazyDefinitions) and not value.has_context_arg
+
+
+def targeted_jobs(automations: Sequence[Any]) -> list[Any]:
+    """The jobs that schedules and sensors start; those of partitioned schedules are not built yet."""
+    targets: list[Any] = []
+    for automation in automations:
+        targets.extend(getattr(automation, "targets", None) or [getattr(automation, "target", None)])
+    return [target.resolvable_to_job for target in targets if hasattr(target, "resolvable_to_job")]
 
 
 def rebuild(

@@ -79,6 +79,7 @@ def govern(defs: dg.Definitions, records: str | Path) -> dg.Definitions:
         _adopt(item, loaded, faults) if isinstance(item, dg.AssetsDefinition) else item
         for item in defs.assets or ()
     ]
+    faults.extend(_resolved_jobs(defs, loaded))
     if faults:
         raise BadInput(faults)
     return dg.Definitions(
@@ -91,7 +92,27 @@ def govern(defs: dg.Definitions, records: str | Path) -> dg.Definitions:
         loggers=defs.loggers,
         asset_checks=defs.asset_checks,
         metadata=defs.metadata,
+        component_tree=defs.component_tree,
     )
+
+
+def _resolved_jobs(defs: dg.Definitions, records: "Records") -> Iterator[Fault]:
+    """Jobs that already hold the assets as they were, which would run without a gate under the same names."""
+    jobs = [*(defs.jobs or ()), *compat.targeted_jobs([*(defs.schedules or ()), *(defs.sensors or ())])]
+    for name, job in {job.name: job for job in jobs if isinstance(job, dg.JobDefinition)}.items():
+        held = sorted(
+            key.to_user_string()
+            for key in job.asset_layer.executable_asset_keys
+            if DATASET_METADATA not in job.asset_layer.get(key).metadata
+        )
+        claimed = [key for key in held if records.for_asset(key) is not None]
+        if claimed:
+            yield Fault(
+                where=f"job {name!r}",
+                expected="a job that finds its assets by a selection",
+                found=f"one that already holds {', '.join(claimed)} as they were before the gate",
+                remedy="Define it with define_asset_job, and do not resolve it before govern.",
+            )
 
 
 def _adopt(assets: dg.AssetsDefinition, records: "Records", faults: list[Fault]) -> dg.AssetsDefinition:

@@ -93,6 +93,27 @@ def test_a_record_that_claims_an_asset_of_a_multi_asset_is_told_apart(folder: Pa
         govern(dg.Definitions(assets=[both]), folder / "governance")
 
 
+def test_a_job_that_still_holds_the_assets_without_a_gate_is_told(folder: Path, good: Tables) -> None:
+    before = location(folder, good())
+    resolved = before.resolve_job_def("everything")
+    again = dg.Definitions(assets=before.assets, jobs=[resolved], resources=before.resources)
+    with pytest.raises(BadInput, match=r"'everything'.*offers, raw"):
+        govern(again, folder / "governance")
+    schedule = dg.ScheduleDefinition(job=resolved, cron_schedule="@daily")
+    by_schedule = dg.Definitions(assets=before.assets, schedules=[schedule], resources=before.resources)
+    with pytest.raises(BadInput, match="'everything'"):
+        govern(by_schedule, folder / "governance")
+    gated = govern(before, folder / "governance")
+    resolved_later = dg.Definitions(
+        assets=gated.assets, jobs=[gated.resolve_job_def("everything")], resources=before.resources
+    )
+    assert govern(resolved_later, folder / "governance").jobs == resolved_later.jobs
+    sensor = dg.SensorDefinition(name="watch", job=resolved, evaluation_fn=lambda _: None)
+    by_sensor = dg.Definitions(assets=before.assets, sensors=[sensor], resources=before.resources)
+    with pytest.raises(BadInput, match="'everything'"):
+        govern(by_sensor, folder / "governance")
+
+
 MULTIPROCESS = """
 import sys
 from pathlib import Path
