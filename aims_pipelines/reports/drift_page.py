@@ -9,6 +9,7 @@ from aims_pipelines.core.verdict import Status
 from aims_pipelines.measure.comparison import Comparison
 from aims_pipelines.reports import drift_story as story
 from aims_pipelines.reports.overlays import Bar, bars, percent, values_plot
+from aims_pipelines.stats.banding import level_order
 
 if TYPE_CHECKING:
     import jinja2
@@ -17,6 +18,7 @@ MOST_CARDS = 20
 _MOST_GROUPS = 12
 _MOST_ROWS = 60
 _MOST_CHIPS = 8
+_MOST_SIZES = 7
 _SMALL = "share of rows in groups too small to judge"
 
 
@@ -134,7 +136,8 @@ def _sizes(comparison: Comparison, grouping: str) -> list[Bar]:
         )
         for level in sorted({*was, *now})
     ]
-    return sorted(shares, key=lambda item: -abs(item.after - item.before))[:7]
+    moved_most = sorted(shares, key=lambda item: -abs(item.after - item.before))[:_MOST_SIZES]
+    return sorted(moved_most, key=lambda item: level_order(item.name))
 
 
 def _odds(p_adjusted: float | None) -> str:
@@ -174,10 +177,10 @@ def _grid(comparison: Comparison, findings: Sequence[story.Placed]) -> dict[str,
         if item.finding.status is Status.INCONCLUSIVE
     }
     told = {(item.grouping, item.level) for item in findings if item.grouping}
-    places = [
-        ("", "", 0),
-        *sorted(levels, key=lambda item: ((item[0], item[1]) not in told, -item[2]))[:_MOST_GROUPS],
-    ]
+    largest = sorted(levels, key=lambda item: ((item[0], item[1]) not in told, -item[2]))[:_MOST_GROUPS]
+    order = list(comparison.reference.groups)
+    largest.sort(key=lambda item: (order.index(item[0]), level_order(item[1])))
+    places = [("", "", 0), *largest]
 
     def cell(name: str, grouping: str, level: str) -> str:
         if (name, grouping, level) in failed:

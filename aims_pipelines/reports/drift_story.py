@@ -139,25 +139,40 @@ def sentence(comparison: Comparison, place: Placed, *, named: bool) -> str:
     if place.subject == "missing":
         was, now = before.missing / before.rows, after.missing / after.rows
         return f"Missing values {'rose' if now > was else 'fell'} from {percent(was)} to {percent(now)}."
-    if before.moments is not None and after.moments is not None and before.kind is Kind.NUMERIC:
+    if before.moments is not None and after.moments is not None and before.kind is not Kind.CATEGORICAL:
+        if before.kind is Kind.TEMPORAL:
+            return _times(place, before.moments.mean, after.moments.mean)
         return _numbers(place, before.moments.mean, after.moments.mean)
     shares = category_bars(before, after, named=named)
     if not shares:
         return f"About {percent(place.moved)} of the rows hold other values than before."
-    most = max(shares, key=lambda item: abs(item.after - item.before))
-    what = f"The share of “{most.name}”" if named else "The share of one value"
+    most = max(shares, key=lambda item: (round(abs(item.after - item.before), 9), item.after, item.name))
+    what = f"The share of “{most.name}”" if named else f"The share of {most.name}"
     direction = "rose" if most.after > most.before else "fell"
     text = f"{what} {direction} from {percent(most.before)} to {percent(most.after)}"
     return f"{text}; in all, {percent(place.moved)} of the rows moved." if len(shares) > 2 else f"{text}."
 
 
 def _numbers(place: Placed, was: float, now: float) -> str:
-    average = f"the average was {was:,.4g} and is {now:,.4g}"
+    average = f"the average was {_plain(was)} and is {_plain(now)}"
     if place.finding.unit == "standard deviations":
         observed = abs(place.finding.observed or 0.0)
         direction = "higher" if now > was else "lower"
         return f"Values are {direction} by {observed:.2g} standard deviations: {average}."
     return f"About {percent(place.moved)} of the rows lie elsewhere in the range; {average}."
+
+
+def _times(place: Placed, was: float, now: float) -> str:
+    days = (now - was) / 86400
+    if not math.isfinite(days):
+        return f"About {percent(place.moved)} of the rows lie elsewhere in time."
+    direction = "later" if days > 0 else "earlier"
+    moved = percent(place.moved)
+    return f"Times are {_plain(abs(days))} days {direction} on average; {moved} of the rows lie elsewhere."
+
+
+def _plain(number: float) -> str:
+    return f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.4g}"
 
 
 def _sizes(comparison: Comparison, place: Placed) -> str:

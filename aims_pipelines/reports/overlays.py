@@ -151,9 +151,10 @@ def _areas(column: ColumnProfile, one: Distribution, other: Distribution) -> str
         outlines.append(" ".join([*steps, f"{x(float(edges[-1])):.1f},{y(0):.1f}"]))
     body.append(f'<polygon points="{outlines[0]}" fill="#dfe3e9" stroke="{GREY}" stroke-width="1"/>')
     body.append(f'<polyline points="{outlines[1]}" fill="none" stroke="{BLUE}" stroke-width="1.8"/>')
-    for place in range(5):
-        at = low + span * place / 4
-        anchor = ("start", "middle", "middle", "middle", "end")[place]
+    last = 2 if column.kind is Kind.TEMPORAL else 4
+    for place in range(last + 1):
+        at = low + span * place / last
+        anchor = "start" if place == 0 else "end" if place == last else "middle"
         body.append(_text(x(at), _TOP + _PLOT + 16, _tick(at, column, span), anchor=anchor, size=10.5))
     return _svg(_TOP + _PLOT + 24, body, f"distribution of {column.name} before and now")
 

@@ -97,6 +97,12 @@ def bands_agree(one: Collection[str], other: Collection[str]) -> bool:
     return not (edges_of(one) and values[1]) and not (edges_of(other) and values[0])
 
 
+def level_order(name: str) -> tuple[float, str]:
+    """Sort key for the levels of a grouping: bands by their lower edges, anything else behind them by name."""
+    span = _span(name)
+    return (span[0], "") if span is not None else (math.inf, name)
+
+
 def _span(name: str) -> tuple[float, float] | None:
     if found := _BELOW.fullmatch(name):
         return -math.inf, float(found[1])

@@ -1,0 +1,281 @@
+"""aims profile and aims compare, as a user runs them."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from aims_pipelines.cli.main import app
+from aims_pipelines.core.errors import BadInput
+from aims_pipelines.measure import merge_all, profile_file, read_profile
+
+POLICY = """kind: policy
+id: default
+title: t
+owner: o
+status: {status}
+effective_from: 2026-01-01
+dataset_limits: {{drift_effect: {effect}, drift_alpha: {alpha}}}
+"""
+DATASET = """kind: dataset
+id: people
+title: t
+owner: o
+status: admitted
+purpose: p
+source: {{origin: o, licence: CC0-1.0, legal_basis: none}}
+columns:
+  number: {{type: integer, unique: true}}
+  sex: {{type: string}}
+  age: {{type: integer}}
+  income: {{type: number}}
+  granted: {{type: string}}
+label: {{column: granted, positive: "yes"}}
+protected: [{{column: sex}}, {{column: age, bands: [40]}}]
+{more}
+"""
+
+
+def people(seed: int, rows: int = 6000) -> pd.DataFrame:
+    draw = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {
+            "number": np.arange(rows) + seed * rows,
+            "sex": draw.choice(["f", "m"], rows),
+            "age": draw.integers(18, 80, rows),
+            "income": np.exp(draw.normal(10, 0.5, rows)).round(2),
+            "granted": draw.choice(["yes", "no"], rows, p=[0.4, 0.6]),
+        }
+    )
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A working directory with a reference, another sample, a shifted one and a small one."""
+    people(1).to_csv(tmp_path / "reference.csv", index=False)
+    people(2).to_csv(tmp_path / "same.csv", index=False)
+    moved = people(3)
+    moved.loc[moved.sex == "f", "income"] *= 1.6
+    moved.to_csv(tmp_path / "moved.csv", index=False)
+    people(4, rows=60).to_csv(tmp_path / "small.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def run():
+    return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def fault_of(result) -> str:
+    assert isinstance(result.exception, BadInput), result.output
+    return str(result.exception)
+
+
+@pytest.mark.parametrize(("current", "code"), [("same", 0), ("moved", 1), ("small", 3)])
+def test_the_exit_code_is_the_answer(current, code, run, folder):
+    result = run("compare", "reference.csv", f"{current}.csv", "--protected", "sex,age", "--ignore", "number")
+    assert result.exit_code == code, result.output
+    assert result.stdout.splitlines()[-1].startswith(["pass", "fail", "", "inconclusive"][code])
+
+
+def test_bad_input_exits_2_without_a_traceback(folder):
+    command = [sys.executable, "-m", "aims_pipelines.cli.main", "compare", "reference.csv", "nothing.csv"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert result.stderr == "nothing.csv: expected a table file, found nothing there\n"
+
+
+def test_the_text_names_column_group_distance_and_rows_needed(run, folder):
+    moved = run("compare", "reference.csv", "moved.csv", "--protected", "sex", "--ignore", "number").stdout
+    line = next(line for line in moved.splitlines() if "sex=f: income" in line)
+    cells = [cell.strip() for cell in line.strip("│").split("│")]
+    assert cells[0] == "fail"
+    assert float(cells[3].removesuffix(" sd")) > 0.3
+    assert cells[5:7] == ["<0.0001", "<0.0001"]
+    small = run("compare", "reference.csv", "small.csv", "--ignore", "number").stdout
+    needed = next(line for line in small.splitlines() if "│ income" in line).strip("│").split("│")[-1]
+    assert int(needed.strip().replace(",", "")) > 60
+
+
+def test_json_holds_every_finding_with_its_figures(run, folder):
+    result = run(
+        "compare",
+        "reference.csv",
+        "moved.csv",
+        "--protected",
+        "sex",
+        "--ignore",
+        "number",
+        "--format",
+        "json",
+    )
+    report = json.loads(result.stdout)
+    assert report["status"] == "fail"
+    assert (report["reference"], report["current"]["rows"]) == ({"file": "reference.csv", "rows": 6000}, 6000)
+    found = {finding["target"]: finding for finding in report["findings"] if finding["status"] == "fail"}
+    assert found["sex=f: income"]["p_adjusted"] < 0.01
+    assert {"observed", "limit", "unit", "p_value", "rows_needed", "reason"} <= found["income"].keys()
+
+
+def test_one_profile_of_several_files_is_the_merge_of_theirs_and_holds_no_row_hashes(run, folder):
+    result = run("profile", "reference.csv", "same.csv", "--out", "both.aimsprofile", "--label", "granted")
+    assert result.exit_code == 0, result.output
+    saved = read_profile("both.aimsprofile")
+    whole = merge_all(profile_file(name) for name in ("reference.csv", "same.csv"))
+    assert saved.rows == whole.rows == 12000
+    assert saved.columns["sex"].categories == whole.columns["sex"].categories
+    assert (
+        saved.columns["age"].distribution.counts.tolist() == whole.columns["age"].distribution.counts.tolist()
+    )
+    assert saved.row_sketch is None
+    assert "12,000 rows, 5 columns" in result.stdout
+    assert run("profile", "same.csv", "--out", "rows.json", "--keep-rows").exit_code == 0
+    assert read_profile("rows.json").row_sketch is not None
+
+
+def test_the_summary_shows_ranges_of_numbers_and_label_rates_but_no_texts(run, folder):
+    frame = people(5)
+    frame["name"] = [f"Ada {place}" for place in range(len(frame))]
+    frame.to_csv("named.csv", index=False)
+    shown = run(
+        "profile", "named.csv", "--out", "p.json", "--protected", "sex,age", "--label", "granted"
+    ).stdout
+    assert "Ada" not in shown
+    age = next(line for line in shown.splitlines() if "│ age" in line)
+    assert [cell.strip() for cell in age.strip("│").split("│")] == [
+        "age",
+        "numeric",
+        "none",
+        "62",
+        "18",
+        "79",
+    ]
+    women = next(line for line in shown.splitlines() if line.startswith("│ f "))
+    rate = (frame[frame.sex == "f"].granted == "yes").mean()
+    assert f"{rate:.1%}" in women
+
+
+def test_profiles_are_compared_by_the_groups_they_were_made_with(run, folder):
+    assert run("profile", "reference.csv", "--protected", "sex,age", "--out", "r.json").exit_code == 0
+    assert run("profile", "moved.csv", "--like", "r.json", "--out", "m.json").exit_code == 0
+    from_profiles = run("compare", "r.json", "m.json", "--ignore", "number", "--format", "json")
+    from_tables = run(
+        "compare",
+        "reference.csv",
+        "moved.csv",
+        "--protected",
+        "sex,age",
+        "--ignore",
+        "number",
+        "--format",
+        "json",
+    )
+    assert from_profiles.exit_code == 1
+    assert json.loads(from_profiles.stdout)["findings"] == json.loads(from_tables.stdout)["findings"]
+
+
+@pytest.mark.parametrize("command", ["profile", "compare"])
+def test_an_existing_file_is_not_replaced_unless_asked(command, run, folder):
+    (folder / "out").write_text("precious")
+    arguments = ["same.csv"] if command == "profile" else ["reference.csv", "same.csv", "--ignore", "number"]
+    assert "--overwrite" in fault_of(run(command, *arguments, "--out", "out"))
+    assert (folder / "out").read_text() == "precious"
+    assert run(command, *arguments, "--out", "out", "--overwrite").exit_code == 0
+    assert (folder / "out").read_bytes() != b"precious"
+
+
+@pytest.mark.parametrize("command", ["profile", "compare"])
+def test_an_input_is_never_overwritten(command, run, folder):
+    before = (folder / "same.csv").read_bytes()
+    arguments = ["same.csv"] if command == "profile" else ["reference.csv", "same.csv"]
+    assert "found one of them" in fault_of(run(command, *arguments, "--out", "same.csv", "--overwrite"))
+    assert (folder / "same.csv").read_bytes() == before
+
+
+def test_files_of_different_tables_are_not_profiled_together(run, folder):
+    (folder / "other.csv").write_text("sex,colour\nf,red\n")
+    message = fault_of(run("profile", "same.csv", "other.csv", "--out", "p.json"))
+    assert message.startswith("other.csv: expected the columns of same.csv")
+    assert "number" in message
+    assert "colour besides" in message
+    assert not (folder / "p.json").exists()
+
+
+def test_a_wrong_label_leaves_no_file(run, folder):
+    assert "Did you mean 'granted'?" in fault_of(
+        run("profile", "same.csv", "--label", "grnted", "--out", "p.json")
+    )
+    assert not (folder / "p.json").exists()
+
+
+def test_limits_of_a_policy_apply(run, folder):
+    slight = people(2)
+    slight["income"] *= 1.06
+    slight.to_csv("slight.csv", index=False)
+
+    def answer(effect: float, status: str = "in_force") -> dict:
+        (folder / "policy.yaml").write_text(POLICY.format(effect=effect, alpha=0.02, status=status))
+        arguments = ("reference.csv", "slight.csv", "--ignore", "number", "--policy", "policy.yaml")
+        return json.loads(run("compare", *arguments, "--format", "json").stdout)
+
+    strict, lax = answer(0.06), answer(0.6)
+    assert (strict["effect"], strict["alpha"]) == (0.06, 0.02)
+    assert (strict["status"], lax["status"]) == ("fail", "pass")
+    assert strict["notes"] == []
+    assert "not in force but draft" in answer(0.3, "draft")["notes"][0]
+
+
+def test_a_dataset_record_says_label_groups_bands_and_running_numbers(run, folder):
+    (folder / "policy.yaml").write_text(POLICY.format(effect=0.2, alpha=0.05, status="in_force"))
+    (folder / "people.yaml").write_text(DATASET.format(more="limits: {drift_alpha: 0.03}"))
+    result = run("compare", "reference.csv", "same.csv", "--policy", "people.yaml", "--format", "json")
+    report = json.loads(result.stdout)
+    assert (report["effect"], report["alpha"], report["label"]) == (0.2, 0.03, "granted")
+    targets = {finding["target"] for finding in report["findings"]}
+    assert report["groupings"] == ["sex", "age"]
+    assert {"age=<40", "age=>=40"} <= targets
+    assert "number" not in targets
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (DATASET.format(more=""), "the policy record 'default' in a file beside it"),
+        (POLICY.format(effect="x", alpha=0.01, status="in_force"), "dataset_limits.drift_effect"),
+        ("", "found none"),
+        ("kind: [", "a syntax error"),
+    ],
+)
+def test_a_record_that_cannot_be_used_is_explained(text, expected, run, folder):
+    (folder / "record.yaml").write_text(text)
+    result = run("compare", "reference.csv", "same.csv", "--policy", "record.yaml")
+    assert expected in fault_of(result)
+
+
+def test_the_page_is_written_and_the_answer_told(run, folder):
+    result = run(
+        "compare", "reference.csv", "moved.csv", "--protected", "sex", "--ignore", "number", "--format", "html",
+        "--out", "page.html",
+    )  # fmt: skip
+    assert result.exit_code == 1
+    assert result.stdout == "page.html: fail\n"
+    assert "most of all in income" in (folder / "page.html").read_text()
+
+
+def test_judging_saved_profiles_loads_no_readers_and_no_frameworks(run, folder):
+    for name in ("reference", "same"):
+        assert run("profile", f"{name}.csv", "--out", f"{name}.json").exit_code == 0
+    code = (
+        "import sys\n"
+        "from aims_pipelines.measure import compare\n"
+        "assert compare('reference.json', 'same.json', ignore=['number']).status == 'pass'\n"
+        "print(*[name for name in ('pyarrow', 'pandas', 'dagster', 'mlflow', 'pydantic') if name in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.split() == []
