@@ -1,6 +1,7 @@
 """How answers look in Dagster: evaluations, results, metadata, and the failure of a refused step."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -14,15 +15,29 @@ _SEVERITIES = {Severity.ERROR: dg.AssetCheckSeverity.ERROR, Severity.WARN: dg.As
 
 
 def failed_evaluations(
-    key: dg.AssetKey, judgement: Judgement, *, declared: tuple[str, ...], evidence: str
+    key: dg.AssetKey,
+    judgement: Judgement,
+    *,
+    declared: tuple[str, ...],
+    evidence: str,
+    reports: Mapping[str, Path] | None = None,
 ) -> Iterator[AssetCheckEvaluation]:
     """Answers about a candidate that will not be published: they point at no version.
 
     Every declared check gets one, so that none is left as planned forever.
+
+    Args:
+        key: The asset.
+        judgement: The answers.
+        declared: Names of the checks that Dagster expects.
+        evidence: Ledger entry that holds the answers.
+        reports: Per check, a page for people to look at.
     """
     answers = _answers(judgement)
     for name in declared:
         passed, severity, description, metadata = _answer(answers.get(name), evidence)
+        if reports and name in reports:
+            metadata["aims/report"] = dg.MetadataValue.path(reports[name])
         yield AssetCheckEvaluation(
             asset_key=key,
             check_name=name,

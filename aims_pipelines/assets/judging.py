@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aims_pipelines.checks.candidate import Candidate, InputVersion
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from aims_pipelines.resources.project import Project
     from aims_pipelines.stats.profile import GroupSpec, Profile
     from aims_pipelines.storage.datasets import Quarantined, Version
+
+DRIFT_PAGE = "drift.html"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +68,7 @@ class Judged:
         head: The version that was current when it was judged.
         message: For a refused candidate: what people read; empty otherwise.
         quarantine: For a refused candidate: its name in quarantine.
+        reports: Per check, a page for people to look at, as a file; there is one for drift that refused.
     """
 
     judgement: Judgement
@@ -75,6 +79,7 @@ class Judged:
     head: "Version | None"
     message: str = ""
     quarantine: str = ""
+    reports: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,7 +252,8 @@ def _keep_refused(draft: _Draft, project: "Project") -> Judged:
     reason = ", ".join(verdict.check for verdict in draft.judgement.refusing) or "no answer"
     candidate = _hold(draft.table, draft.candidate.digest, reason, draft, project)
     held = (*_hold_rejected(draft, project), candidate)
-    files = [*_findings_file(draft, project), *_drift_report(draft, project)]
+    pages = _drift_report(draft, project)
+    files = [*_findings_file(draft, project), *pages]
     with project.database.write() as connection:
         evidence = _append(draft, project, connection=connection, files=files, held=held)
         _describe(draft, project, connection=connection)
@@ -257,14 +263,16 @@ def _keep_refused(draft: _Draft, project: "Project") -> Judged:
         if head
         else "nothing was published before"
     )
+    look = f"\nWhat drifted, as a page: aims ledger evidence {evidence} {DRIFT_PAGE}" if pages else ""
     message = refusal_message(
         draft.judgement,
         consequence=(
-            f"Not written; {current}. The candidate is in quarantine as {candidate.id}. Evidence: {evidence}."
+            f"Not written; {current}. The candidate is in quarantine as {candidate.id}. Evidence: {evidence}.{look}"
         ),
         remedy="correct the data and materialise again.",
     )
-    return _judged(draft, evidence, message=message, quarantine=candidate.id)
+    reports = {"drift": project.evidence.path(pages[0]["digest"])} if pages else {}
+    return replace(_judged(draft, evidence), message=message, quarantine=candidate.id, reports=reports)
 
 
 def _hold_rejected(draft: _Draft, project: "Project") -> "tuple[Quarantined, ...]":
@@ -296,7 +304,7 @@ def _hold(table: "pa.Table", digest: str, reason: str, draft: _Draft, project: "
     return item
 
 
-def _judged(draft: _Draft, evidence: str, *, message: str = "", quarantine: str = "") -> Judged:
+def _judged(draft: _Draft, evidence: str) -> Judged:
     return Judged(
         judgement=draft.judgement,
         evidence=evidence,
@@ -304,8 +312,6 @@ def _judged(draft: _Draft, evidence: str, *, message: str = "", quarantine: str 
         changed=draft.changed,
         digest=draft.candidate.digest,
         head=draft.known.head,
-        message=message,
-        quarantine=quarantine,
     )
 
 
@@ -396,7 +402,7 @@ def _drift_report(draft: _Draft, project: "Project") -> list[dict[str, str]]:
     except StoreUnavailable:
         return []  # published through another IO manager: only the profile of the reference is here
     page = drift_report(reference, draft.table, draft.candidate.record)
-    return [{"name": "drift.html", "digest": project.evidence.put(page), "media_type": "text/html"}]
+    return [{"name": DRIFT_PAGE, "digest": project.evidence.put(page), "media_type": "text/html"}]
 
 
 def _known(facts: Circumstances, record: "DatasetRecord", limits: "Limits", *, project: "Project") -> _Known:

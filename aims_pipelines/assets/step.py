@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -147,7 +148,11 @@ class GateStep:
         """
         if judged.judgement.status is not Status.PASS:
             yield from self._refuse(
-                judged.judgement, judged.message, outcome="refused", evidence=judged.evidence
+                judged.judgement,
+                judged.message,
+                outcome="refused",
+                evidence=judged.evidence,
+                reports=judged.reports,
             )
         facts = self._facts()
         store = self.project.store
@@ -208,9 +213,19 @@ class GateStep:
             raise refusal(self.context, f"{error}\n{second}", outcome=outcome) from None
         yield from self._refuse(judgement, str(error), outcome=outcome, evidence=evidence)
 
-    def _refuse(self, judgement: Judgement, message: str, *, outcome: str, evidence: str) -> Iterator[Any]:
+    def _refuse(
+        self,
+        judgement: Judgement,
+        message: str,
+        *,
+        outcome: str,
+        evidence: str,
+        reports: Mapping[str, Path] | None = None,
+    ) -> Iterator[Any]:
         declared = (*CHECK_NAMES, *self.gate.own_checks)
-        yield from failed_evaluations(self.key, judgement, declared=declared, evidence=evidence)
+        yield from failed_evaluations(
+            self.key, judgement, declared=declared, evidence=evidence, reports=reports or {}
+        )
         raise refusal(self.context, message, outcome=outcome, evidence=evidence) from None
 
     def _output(self, returned: Returned, judged: Judged) -> Any:

@@ -430,3 +430,20 @@ def test_no_cell_value_reaches_the_ledger_or_dagsters_log(
     assert not result.success
     assert "Erika" not in "".join(str(entry.body) for entry in project.ledger.entries())
     assert "Erika" not in "".join(str(record) for record in instance.all_logs(result.run_id))
+
+
+def test_drift_that_refuses_comes_with_a_page_to_look_at(
+    good: Tables, resources: dict[str, Any], project: Project, instance: dg.DagsterInstance
+) -> None:
+    assert run([asset_of(good(rows=3000))], resources, instance).success
+    shifted = good(seed=2, rows=3000)
+    shifted["amount"] = shifted["amount"] * 0.5
+    result = run([asset_of(shifted)], resources, instance)
+    assert "drift" in failing_checks(result)
+    assert "drift.html" in str(failure_of(result, "raw").description)
+    (evaluation,) = (item for item in result.get_asset_check_evaluations() if item.check_name == "drift")
+    page = Path(str(evaluation.metadata["aims/report"].value))
+    assert page.read_bytes().lstrip().lower().startswith((b"<!doctype html", b"<html"))
+    entry = project.ledger.latest("dataset", "raw")
+    assert entry is not None
+    assert {item["name"] for item in entry.body["evidence"]} == {"findings.json", "drift.html"}
