@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import threading
 import warnings
 from dataclasses import asdict
@@ -222,6 +223,10 @@ def _run(
         except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
             outcome["error"] = error
 
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # As in a background job. Dagster ends its log readers by this signal, and they would inherit ignoring it;
+        # a handler that does nothing is not inherited.
+        signal.signal(signal.SIGINT, lambda *_: None)
     console = Console(stderr=True, quiet=quiet)
     thread = threading.Thread(target=work, daemon=True)
     with console.status("Starting …") as status:

@@ -176,3 +176,12 @@ def test_a_database_that_is_not_ours_is_left_alone(folder: Path) -> None:
     assert result.returncode == 2
     assert "Traceback" not in result.stdout + result.stderr
     assert (folder / ".aims" / "aims.db").read_bytes() == before
+
+
+def test_a_run_that_ignores_interrupts_leaves_no_process_behind(folder: Path) -> None:
+    """Background jobs of a shell ignore SIGINT, by which Dagster ends its log readers: they would keep pipes open."""
+    command = f"trap '' INT; {sys.executable} -m aims_pipelines.cli.main materialize --select orders"
+    result = subprocess.run(
+        ["bash", "-c", command], cwd=folder, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert result.returncode == 0, result.stderr
