@@ -132,7 +132,7 @@ def test_names_of_columns_and_groups_cannot_break_out_of_the_page():
     outline = read(page(*frames))
     assert outline.open == []
     assert "script" not in outline.tags
-    assert outline.tags.count("b") == 4  # the names and figures below the headline
+    assert outline.tags.count("b") == 8  # the facts below the headline, and the legend
     assert "<script>alert(1)" in " ".join(outline.text)
 
 
