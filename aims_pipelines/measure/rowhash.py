@@ -41,10 +41,14 @@ def add_numbers(total: Hashes, numbers: Numbers, salt: np.uint64) -> None:
         np.add(numbers.values[block], 0.0, out=value)  # -0.0 becomes 0.0
         source = value.view(np.uint64) if numbers.words is None else numbers.words[block]
         np.bitwise_xor(source, salt, out=word)
-        np.multiply(word, _MULTIPLIER, out=word)
+        # Small integers differ in their top bits only, and a product carries nothing downwards: without a shift
+        # on either side, the words of a column lie on a line, and their sums over columns collide.
+        for factor in (_MULTIPLIER, _SECOND):
+            np.right_shift(word, U64(32), out=high)
+            np.bitwise_xor(word, high, out=word)
+            np.multiply(word, factor, out=word)
         np.right_shift(word, U64(32), out=high)
         np.bitwise_xor(word, high, out=word)
-        np.multiply(word, _SECOND, out=word)
         if np.isnan(np.max(value)):
             word[np.isnan(value)] = missing
         if numbers.valid is not None:

@@ -145,3 +145,15 @@ def test_a_table_beyond_the_capacity_is_estimated() -> None:
     halves = merge(profile_table(twice.slice(0, rows // 2)), profile_table(twice.slice(rows // 2)))
     assert halves.row_sketch is not None
     assert np.array_equal(halves.row_sketch.hashes, rows_of(twice).hashes)
+
+
+@pytest.mark.parametrize(
+    ("scale", "shift"), [(1.0, 0.0), (0.5, -40.0), (1 / 7, 0.0), (1000.0, 1e6), (0.01, 0.0)]
+)
+def test_distinct_rows_of_small_numbers_are_not_taken_for_duplicates(scale: float, shift: float) -> None:
+    """Small numbers differ in few bits of their float64, so that weakly mixed words collide when added up."""
+    one, other = (axis.ravel() for axis in np.meshgrid(np.arange(300), np.arange(300)))
+    table = pa.table({"a": one, "b": other * scale + shift})
+    assert duplicate_rows(rows_of(table), table.num_rows).rows == 0
+    diagonal = pa.table({"a": np.arange(90_000), "b": np.arange(90_000) * scale + shift})
+    assert duplicate_rows(rows_of(diagonal), diagonal.num_rows).rows == 0
