@@ -13,8 +13,8 @@ import dagster as dg
 
 from aims_pipelines import _dagster_compat as compat
 from aims_pipelines.assets.step import Gate, GateStep
+from aims_pipelines.assets.wrapping import in_place_of, parameters_with_context, source_digest
 from aims_pipelines.checks.catalogue import DATASET_CHECKS
-from aims_pipelines.core.digest import sha256_digest
 from aims_pipelines.core.errors import AimsError, BadInput, Fault
 from aims_pipelines.resources.aims import RESOURCE_KEY
 
@@ -162,7 +162,7 @@ def _govern_one(assets: dg.AssetsDefinition, *, dataset: str, publish: Publish |
         dataset=dataset,
         inputs=compat.input_names(assets),
         own_checks=own_checks,
-        code_version=assets.specs_by_key[key].code_version or _source_digest(function),
+        code_version=assets.specs_by_key[key].code_version or source_digest(function),
         publish=publish,
     )
     return compat.rebuild(
@@ -179,11 +179,8 @@ def _govern_one(assets: dg.AssetsDefinition, *, dataset: str, publish: Publish |
 
 def _gated(function: Callable[..., Any], gate: Gate) -> Callable[..., Any]:
     """A generator function with the user's parameters, the context first, that runs the user's behind the gate."""
-    signature = inspect.signature(function)
-    parameters = list(signature.parameters.values())
+    parameters = parameters_with_context(function)
     with_context = compat.takes_context(function)
-    if not with_context:
-        parameters.insert(0, inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD))
 
     def call(context: dg.AssetExecutionContext, arguments: Mapping[str, Any]) -> Any:
         return function(context, **arguments) if with_context else function(**arguments)
@@ -213,26 +210,4 @@ def _gated(function: Callable[..., Any], gate: Gate) -> Callable[..., Any]:
             yield event
 
     is_async = inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
-    wrapper: Any = run_async if is_async else run
-    wrapper.__name__, wrapper.__doc__, wrapper.__module__ = (
-        function.__name__,
-        function.__doc__,
-        function.__module__,
-    )
-    wrapper.__signature__ = signature.replace(
-        parameters=parameters, return_annotation=inspect.Signature.empty
-    )
-    wrapper.__annotations__ = {
-        parameter.name: parameter.annotation
-        for parameter in parameters
-        if parameter.annotation is not inspect.Parameter.empty
-    }
-    return wrapper  # type: ignore[no-any-return]  # one of the two functions above
-
-
-def _source_digest(function: Callable[..., Any]) -> str:
-    """Digest of a function's source text, which stands for its code version; empty if the text is not to be had."""
-    try:
-        return sha256_digest(inspect.getsource(function).encode())
-    except (OSError, TypeError):
-        return ""
+    return in_place_of(function, run_async if is_async else run, parameters)

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aims_pipelines.assets.history import Known, known_before
 from aims_pipelines.checks.candidate import Candidate, InputVersion
 from aims_pipelines.checks.catalogue import judge_dataset
 from aims_pipelines.core.canonical import canonical_json
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from aims_pipelines.records.load import Records
-    from aims_pipelines.records.models import DatasetRecord, Limits
+    from aims_pipelines.records.models import DatasetRecord
     from aims_pipelines.resources.project import Project
-    from aims_pipelines.stats.profile import GroupSpec, Profile
-    from aims_pipelines.storage.datasets import Quarantined, Version
+    from aims_pipelines.stats.profile import GroupSpec
+    from aims_pipelines.storage.dataset_tables import Quarantined, Version
 
 DRIFT_PAGE = "drift.html"
 
@@ -82,18 +83,6 @@ class Judged:
     reports: Mapping[str, Path] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Known:
-    """What earlier versions have to say about a candidate."""
-
-    head: "Version | None"
-    current: "Profile | None"
-    reference: "Profile | None"
-    reference_digest: str
-    preceding: "tuple[Profile, ...]"
-    others: "Mapping[str, Profile]" = field(default_factory=dict)
-
-
 def judge_table(
     table: "pa.Table",
     facts: Circumstances,
@@ -121,7 +110,7 @@ def judge_table(
     record = records.dataset(facts.dataset)
     limits = records.limits_for(facts.dataset, facts.now.date())
     policy = records.policy_in_force(record.policy, facts.now.date())
-    known = _known(facts, record, limits, project=project)
+    known = known_before(record, limits, partition=facts.partition, project=project)
     treated = treat(table, record, limits, known.reference)
     kept = treated.kept
     measured = measure(kept, groups=groups_of(record, kept.schema), keys=keys_of(record, kept.schema))
@@ -235,7 +224,7 @@ class _Draft:
     table: "pa.Table"
     rejected: "pa.Table"
     changed: bool
-    known: _Known
+    known: Known
     policy_digest: str
 
 
@@ -287,7 +276,8 @@ def _hold_rejected(draft: _Draft, project: "Project") -> "tuple[Quarantined, ...
 
 def _hold(table: "pa.Table", digest: str, reason: str, draft: _Draft, project: "Project") -> "Quarantined":
     """Write rows to quarantine. They are listed there once the evidence is recorded."""
-    from aims_pipelines.storage.datasets import Quarantined, quarantine_path
+    from aims_pipelines.storage.dataset_files import quarantine_path
+    from aims_pipelines.storage.dataset_tables import Quarantined
 
     name = f"q-{uuid.uuid4().hex[:12]}"
     item = Quarantined(
@@ -403,53 +393,3 @@ def _drift_report(draft: _Draft, project: "Project") -> list[dict[str, str]]:
         return []  # published through another IO manager: only the profile of the reference is here
     page = drift_report(reference, draft.table, draft.candidate.record)
     return [{"name": DRIFT_PAGE, "digest": project.evidence.put(page), "media_type": "text/html"}]
-
-
-def _known(facts: Circumstances, record: "DatasetRecord", limits: "Limits", *, project: "Project") -> _Known:
-    published = project.store.versions(facts.dataset)
-    mine = [version for version in published if version.partition == facts.partition]
-    head = mine[-1] if mine else None
-    reference = _reference(published, limits)
-    return _Known(
-        head=head,
-        current=_profile(project, facts.dataset, head.digest) if head else None,
-        reference=_profile(project, facts.dataset, reference.digest) if reference else None,
-        reference_digest=reference.digest if reference else "",
-        preceding=_preceding(facts, limits, project=project),
-        others=_others(record, project=project),
-    )
-
-
-def _reference(published: "list[Version]", limits: "Limits") -> "Version | None":
-    from aims_pipelines.records.models import Reference
-
-    if not published:
-        return None
-    return published[0] if limits.drift_reference is Reference.FIRST else published[-1]
-
-
-def _preceding(facts: Circumstances, limits: "Limits", *, project: "Project") -> "tuple[Profile, ...]":
-    from aims_pipelines.records.models import Inconclusive
-
-    if limits.drift_inconclusive is not Inconclusive.POOL:
-        return ()
-    digests = project.store.poolable(facts.dataset)
-    found = (_profile(project, facts.dataset, digest) for digest in digests)
-    return tuple(profile for profile in found if profile is not None)
-
-
-def _others(record: "DatasetRecord", *, project: "Project") -> "dict[str, Profile]":
-    others = {}
-    for name in record.disjoint_from:
-        head = project.store.head(name)
-        profile = _profile(project, name, head.digest) if head else None
-        if profile is not None:
-            others[name] = profile
-    return others
-
-
-def _profile(project: "Project", asset: str, digest: str) -> "Profile | None":
-    from aims_pipelines.measure import from_bytes
-
-    data = project.store.profile(asset, digest)
-    return None if data is None else from_bytes(data)

@@ -12,8 +12,8 @@ import dagster as dg
 
 from aims_pipelines import _dagster_compat as compat
 from aims_pipelines.assets.model_step import ModelGate, ModelStep
+from aims_pipelines.assets.wrapping import in_place_of, parameters_with_context, source_digest
 from aims_pipelines.checks.model_catalogue import MODEL_CHECKS
-from aims_pipelines.core.digest import sha256_digest
 from aims_pipelines.core.errors import AimsError, BadInput, Fault
 from aims_pipelines.resources.aims import RESOURCE_KEY
 
@@ -62,7 +62,7 @@ def governed_model(
             training=training,
             holdout=holdout,
             parameter=parameter,
-            code_version=asset_options.get("code_version") or _source_digest(function),
+            code_version=asset_options.get("code_version") or source_digest(function),
         )
         name = asset_options.get("name") or function.__name__
         key = dg.AssetKey([*(asset_options.get("key_prefix") or ()), name])
@@ -101,10 +101,8 @@ def _resources(asset_options: Mapping[str, Any]) -> dict[str, Any]:
 def _gated(function: Callable[..., Any], gate: ModelGate, *, resource_by_key: bool) -> Callable[..., Any]:
     """A generator function with the user's parameters, the context first, the holdout and our resource last."""
     signature = inspect.signature(function)
-    parameters = list(signature.parameters.values())
+    parameters = parameters_with_context(function)
     with_context = compat.takes_context(function)
-    if not with_context:
-        parameters.insert(0, inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD))
     kind = signature.parameters[gate.parameter].annotation
     parameters.append(
         inspect.Parameter(_HOLDOUT_PARAMETER, inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=kind)
@@ -135,30 +133,8 @@ def _gated(function: Callable[..., Any], gate: ModelGate, *, resource_by_key: bo
             return
         yield from step.finish(judged, version)
 
-    wrapper: Any = run
-    wrapper.__name__, wrapper.__doc__, wrapper.__module__ = (
-        function.__name__,
-        function.__doc__,
-        function.__module__,
-    )
-    wrapper.__signature__ = signature.replace(
-        parameters=parameters, return_annotation=inspect.Signature.empty
-    )
-    wrapper.__annotations__ = {
-        parameter.name: parameter.annotation
-        for parameter in parameters
-        if parameter.annotation is not inspect.Parameter.empty
-    }
-    return wrapper  # type: ignore[no-any-return]  # the function above
+    return in_place_of(function, run, parameters)
 
 
 def _last(key: str) -> str:
     return key.rpartition("/")[2]
-
-
-def _source_digest(function: Callable[..., Any]) -> str:
-    """Digest of a function's source text, which stands for its code version; empty if the text is not to be had."""
-    try:
-        return sha256_digest(inspect.getsource(function).encode())
-    except (OSError, TypeError):
-        return ""

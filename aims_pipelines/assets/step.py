@@ -253,7 +253,7 @@ class GateStep:
 
     def _publish(self, judged: Judged) -> None:
         """Make the written version current; its publication is a ledger entry of the same transaction."""
-        from aims_pipelines.storage.datasets import Version
+        from aims_pipelines.storage.dataset_tables import Version
         from aims_pipelines.storage.ledger import EntryDraft
 
         facts = self._facts()

@@ -8,133 +8,32 @@ killed between the two leaves nothing that a reader could see.
 import hashlib
 import os
 import socket
-import uuid
-from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import sqlalchemy as sa
 
 from aims_pipelines.core.errors import GateRefused, StoreUnavailable
-from aims_pipelines.storage.schema import metadata
+from aims_pipelines.storage.dataset_files import version_path, write_parquet
+from aims_pipelines.storage.dataset_tables import (
+    Quarantined,
+    Version,
+    claims,
+    contents,
+    files,
+    quarantined,
+    quarantined_of,
+    version_of,
+    versions,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from aims_pipelines.storage.database import Database
 
-_LEFTOVER_AGE = timedelta(days=1)
 _CLAIM_LAPSES_AFTER = timedelta(minutes=15)
-_ROWS_PER_GROUP = 131_072
-
-versions = sa.Table(
-    "dataset_version",
-    metadata,
-    sa.Column("position", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("dataset", sa.String(512), nullable=False),
-    sa.Column("partition", sa.String(512), nullable=False),
-    sa.Column("number", sa.Integer, nullable=False),
-    sa.Column("digest", sa.String(80), nullable=False),
-    sa.Column("rows", sa.BigInteger, nullable=False),
-    sa.Column("evidence", sa.String(64), nullable=False),
-    sa.Column("run_id", sa.String(64), nullable=False),
-    sa.Column("published_at", sa.String(40), nullable=False),
-    sa.UniqueConstraint("dataset", "partition", "number"),
-)
-contents = sa.Table(
-    "dataset_content",
-    metadata,
-    sa.Column("dataset", sa.String(512), primary_key=True),
-    sa.Column("digest", sa.String(80), primary_key=True),
-    sa.Column("arrow_schema", sa.LargeBinary, nullable=False),
-    sa.Column("profile", sa.LargeBinary, nullable=False),
-)
-files = sa.Table(
-    "dataset_file",
-    metadata,
-    sa.Column("dataset", sa.String(512), primary_key=True),
-    sa.Column("digest", sa.String(80), primary_key=True),
-    sa.Column("path", sa.String(1024), nullable=False),
-    sa.Column("sha256", sa.String(80), nullable=False),
-)
-claims = sa.Table(
-    "dataset_claim",
-    metadata,
-    sa.Column("dataset", sa.String(512), primary_key=True),
-    sa.Column("partition", sa.String(512), primary_key=True),
-    sa.Column("run_id", sa.String(64), nullable=False),
-    sa.Column("host", sa.String(256), nullable=False),
-    sa.Column("pid", sa.Integer, nullable=False),
-    sa.Column("claimed_at", sa.String(40), nullable=False),
-)
-quarantined = sa.Table(
-    "dataset_quarantine",
-    metadata,
-    sa.Column("id", sa.String(64), primary_key=True),
-    sa.Column("dataset", sa.String(512), nullable=False),
-    sa.Column("partition", sa.String(512), nullable=False),
-    sa.Column("digest", sa.String(80), nullable=False),
-    sa.Column("rows", sa.BigInteger, nullable=False),
-    sa.Column("path", sa.String(1024), nullable=False),
-    sa.Column("evidence", sa.String(64), nullable=False),
-    sa.Column("reason", sa.String(2000), nullable=False),
-    sa.Column("quarantined_at", sa.String(40), nullable=False),
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Version:
-    """A published version of a dataset (of one partition of it, if it has partitions).
-
-    Args:
-        dataset: Name of the governed asset.
-        partition: Partition key; empty for an unpartitioned dataset.
-        number: 1, 2, 3 … within the partition.
-        digest: Digest of its rows.
-        rows: Number of rows.
-        evidence: Ledger entry with the passing verdicts.
-        run_id: Run that published it.
-        published_at: When, aware UTC.
-    """
-
-    dataset: str
-    partition: str
-    number: int
-    digest: str
-    rows: int
-    evidence: str
-    run_id: str
-    published_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quarantined:
-    """A refused candidate that is kept for people to look at.
-
-    Args:
-        id: Name of the quarantined candidate, such as ``q-1f0c…``.
-        dataset: Name of the governed asset.
-        partition: Partition key; empty for an unpartitioned dataset.
-        digest: Digest of its rows.
-        rows: Number of rows.
-        path: File, relative to the store's folder.
-        reason: Which checks refused it.
-        quarantined_at: When, aware UTC.
-        evidence: Ledger entry with the verdicts; empty until it is recorded.
-    """
-
-    id: str
-    dataset: str
-    partition: str
-    digest: str
-    rows: int
-    path: str
-    reason: str
-    quarantined_at: datetime
-    evidence: str = ""
 
 
 class DatasetStore:
@@ -162,7 +61,7 @@ class DatasetStore:
         if dataset is not None:
             query = query.where(versions.c.dataset == dataset)
         with self.database.read() as connection:
-            return [_version(row) for row in connection.execute(query)]
+            return [version_of(row) for row in connection.execute(query)]
 
     def profile(self, dataset: str, digest: str) -> bytes | None:
         """The serialised profile of a version's rows, ``None`` if there is none."""
@@ -244,7 +143,7 @@ class DatasetStore:
         if dataset is not None:
             query = query.where(quarantined.c.dataset == dataset)
         with self.database.read() as connection:
-            return [_quarantined(row) for row in connection.execute(query)]
+            return [quarantined_of(row) for row in connection.execute(query)]
 
     # -- writing ---------------------------------------------------------------------------------------------
 
@@ -254,9 +153,9 @@ class DatasetStore:
         Raises:
             StoreUnavailable: The folder cannot be written (permissions, full disk); nothing is left behind.
         """
-        relative = Path(_folder(dataset)) / "_v" / f"{digest.removeprefix('sha256:')}.parquet"
-        sha256 = self._write(relative, table)
-        row = {"dataset": dataset, "digest": digest, "path": relative.as_posix(), "sha256": sha256}
+        path = version_path(dataset, digest)
+        sha256 = write_parquet(self.root / path, table)
+        row = {"dataset": dataset, "digest": digest, "path": path, "sha256": sha256}
         key = (files.c.dataset == dataset) & (files.c.digest == digest)
         with self.database.write() as connection:
             if connection.execute(sa.select(files.c.path).where(key)).one_or_none() is None:
@@ -357,7 +256,7 @@ class DatasetStore:
         Raises:
             StoreUnavailable: The folder cannot be written; nothing is left behind.
         """
-        self._write(Path(path), table)
+        write_parquet(self.root / path, table)
 
     def quarantine(self, item: Quarantined, *, evidence: str, connection: sa.Connection) -> None:
         """Record a refused candidate, whose rows were kept before, within the caller's transaction."""
@@ -375,60 +274,6 @@ class DatasetStore:
             )
         )
 
-    def _write(self, relative: Path, table: "pa.Table") -> str:
-        """Write a Parquet file so that it is either whole or absent; return its digest."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        target = self.root / relative
-        temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _sweep(target.parent)
-            with temporary.open("wb") as raw:
-                hashing = _HashingFile(raw)
-                with pa.PythonFile(hashing, mode="w") as sink:
-                    pq.write_table(table, sink, compression="zstd", row_group_size=_ROWS_PER_GROUP)
-                raw.flush()
-                os.fsync(raw.fileno())
-            temporary.replace(target)
-            _sync_folder(target.parent)
-        except (OSError, pa.ArrowException) as error:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
-            raise StoreUnavailable(
-                f"Cannot write {target}: {error}. Nothing was published. "
-                "Check the folder's permissions and free space, then materialise again."
-            ) from error
-        return f"sha256:{hashing.digest.hexdigest()}"
-
-
-def quarantine_path(dataset: str, name: str) -> str:
-    """Where a quarantined candidate is kept, relative to the store's folder."""
-    return f"_quarantine/{_folder(dataset)}/{name}.parquet"
-
-
-class _HashingFile:
-    """A binary file that hashes what is written to it, so that the bytes are read only once."""
-
-    def __init__(self, raw: Any) -> None:
-        self._raw = raw
-        self.digest = hashlib.sha256()
-        self.closed = False
-
-    def write(self, data: bytes) -> int:
-        self.digest.update(data)
-        return int(self._raw.write(data))
-
-    def flush(self) -> None:
-        self._raw.flush()
-
-    def tell(self) -> int:
-        return int(self._raw.tell())
-
-    def close(self) -> None:
-        self.closed = True
-
 
 def _head(connection: sa.Connection, dataset: str, partition: str) -> Version | None:
     query = (
@@ -438,7 +283,7 @@ def _head(connection: sa.Connection, dataset: str, partition: str) -> Version | 
         .limit(1)
     )
     row = connection.execute(query).one_or_none()
-    return None if row is None else _version(row)
+    return None if row is None else version_of(row)
 
 
 def _expect_head(connection: sa.Connection, dataset: str, partition: str, expect: Version | None) -> None:
@@ -464,52 +309,3 @@ def _is_live(claim: Any, at: datetime) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def _version(row: Any) -> Version:
-    return Version(
-        dataset=row.dataset,
-        partition=row.partition,
-        number=row.number,
-        digest=row.digest,
-        rows=row.rows,
-        evidence=row.evidence,
-        run_id=row.run_id,
-        published_at=datetime.fromisoformat(row.published_at),
-    )
-
-
-def _quarantined(row: Any) -> Quarantined:
-    return Quarantined(
-        id=row.id,
-        dataset=row.dataset,
-        partition=row.partition,
-        digest=row.digest,
-        rows=row.rows,
-        path=row.path,
-        evidence=row.evidence,
-        reason=row.reason,
-        quarantined_at=datetime.fromisoformat(row.quarantined_at),
-    )
-
-
-def _folder(dataset: str) -> str:
-    """A folder for a dataset: one level per part of its name, with nothing in it that a file system minds."""
-    return "/".join(quote(part, safe="") for part in dataset.split("/"))
-
-
-def _sweep(folder: Path) -> None:
-    """Remove temporary files that killed processes left long ago."""
-    limit = (datetime.now(UTC) - _LEFTOVER_AGE).timestamp()
-    for leftover in folder.glob(".*.tmp"):
-        with suppress(OSError):
-            if leftover.stat().st_mtime < limit:
-                leftover.unlink()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

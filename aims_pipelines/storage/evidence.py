@@ -4,16 +4,15 @@ import hashlib
 import os
 import uuid
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
 from aims_pipelines.core.digest import file_digest, is_digest
 from aims_pipelines.core.errors import BadInput, Fault, LedgerBroken, StoreUnavailable
 from aims_pipelines.storage.database import sqlite_file
+from aims_pipelines.storage.files import sweep, sync_folder
 
 _CHUNK = 1 << 20
-_LEFTOVER_AGE = timedelta(days=1)
 
 
 def default_evidence_dir(url: str) -> Path:
@@ -57,7 +56,7 @@ class EvidenceStore:
         temporary = self.folder / f".{uuid.uuid4().hex}.tmp"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._sweep()
+            sweep(self.folder)
             with temporary.open("xb") as sink:
                 digest = _copy(source, sink)
                 sink.flush()
@@ -65,8 +64,8 @@ class EvidenceStore:
             target = self.path(digest)
             target.parent.mkdir(exist_ok=True)
             temporary.replace(target)  # over a damaged file of that name, too: these bytes are right
-            _sync_folder(target.parent)
-            _sync_folder(self.folder)
+            sync_folder(target.parent)
+            sync_folder(self.folder)
         except OSError as error:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
@@ -122,14 +121,6 @@ class EvidenceStore:
         name = digest.removeprefix("sha256:")
         return self.folder / name[:2] / name
 
-    def _sweep(self) -> None:
-        """Remove temporary files that killed processes left long ago."""
-        limit = (datetime.now(UTC) - _LEFTOVER_AGE).timestamp()
-        for leftover in self.folder.glob(".*.tmp"):
-            with suppress(OSError):
-                if leftover.stat().st_mtime < limit:
-                    leftover.unlink()
-
 
 def _copy(source: bytes | Path, sink: BinaryIO) -> str:
     """Write the contents and return their digest; a file is read once."""
@@ -143,11 +134,3 @@ def _copy(source: bytes | Path, sink: BinaryIO) -> str:
             digest.update(chunk)
             sink.write(chunk)
     return f"sha256:{digest.hexdigest()}"
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,0 +1,74 @@
+"""What earlier versions of a dataset have to say about a candidate: current, reference, preceding windows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aims_pipelines.records.models import DatasetRecord, Limits
+    from aims_pipelines.resources.project import Project
+    from aims_pipelines.stats.profile import Profile
+    from aims_pipelines.storage.dataset_tables import Version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What earlier versions have to say about a candidate."""
+
+    head: "Version | None"
+    current: "Profile | None"
+    reference: "Profile | None"
+    reference_digest: str
+    preceding: "tuple[Profile, ...]"
+    others: "Mapping[str, Profile]" = field(default_factory=dict)
+
+
+def known_before(record: "DatasetRecord", limits: "Limits", *, partition: str, project: "Project") -> Known:
+    """Collect what earlier versions have to say about a candidate for a partition of a dataset."""
+    published = project.store.versions(record.id)
+    mine = [version for version in published if version.partition == partition]
+    head = mine[-1] if mine else None
+    reference = _reference(published, limits)
+    return Known(
+        head=head,
+        current=_profile(project, record.id, head.digest) if head else None,
+        reference=_profile(project, record.id, reference.digest) if reference else None,
+        reference_digest=reference.digest if reference else "",
+        preceding=_preceding(record.id, limits, project=project),
+        others=_others(record, project=project),
+    )
+
+
+def _reference(published: "list[Version]", limits: "Limits") -> "Version | None":
+    from aims_pipelines.records.models import Reference
+
+    if not published:
+        return None
+    return published[0] if limits.drift_reference is Reference.FIRST else published[-1]
+
+
+def _preceding(dataset: str, limits: "Limits", *, project: "Project") -> "tuple[Profile, ...]":
+    from aims_pipelines.records.models import Inconclusive
+
+    if limits.drift_inconclusive is not Inconclusive.POOL:
+        return ()
+    digests = project.store.poolable(dataset)
+    found = (_profile(project, dataset, digest) for digest in digests)
+    return tuple(profile for profile in found if profile is not None)
+
+
+def _others(record: "DatasetRecord", *, project: "Project") -> "dict[str, Profile]":
+    others = {}
+    for name in record.disjoint_from:
+        head = project.store.head(name)
+        profile = _profile(project, name, head.digest) if head else None
+        if profile is not None:
+            others[name] = profile
+    return others
+
+
+def _profile(project: "Project", asset: str, digest: str) -> "Profile | None":
+    from aims_pipelines.measure import from_bytes
+
+    data = project.store.profile(asset, digest)
+    return None if data is None else from_bytes(data)
