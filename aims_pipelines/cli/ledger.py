@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from aims_pipelines.cli.formats import Format
 from aims_pipelines.core.errors import BadInput, Fault
 from aims_pipelines.core.seams import printable
 
@@ -24,13 +24,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="The evidence ledger.", no_args_is_help=True)
 
 _SILENT_SECONDS = 2
-
-
-class Format(StrEnum):
-    """How the result is printed."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 LedgerOption = Annotated[

@@ -6,12 +6,12 @@ import signal
 import threading
 import warnings
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from aims_pipelines.cli.formats import Format
 from aims_pipelines.core.errors import BadInput, Fault
 
 if TYPE_CHECKING:
@@ -20,13 +20,6 @@ if TYPE_CHECKING:
 
     from aims_pipelines.resources.project import Project
     from aims_pipelines.resources.run_report import RunReport
-
-
-class Format(StrEnum):
-    """How the result is printed."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 def materialize(

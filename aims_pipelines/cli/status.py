@@ -3,23 +3,17 @@
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from aims_pipelines.cli.formats import Format
 
 if TYPE_CHECKING:
     from aims_pipelines.resources.status import Row
 
 
 _COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
-
-
-class Format(StrEnum):
-    """How the result is printed."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 def status(

@@ -1,20 +1,13 @@
 """``aims validate`` and ``aims schema``: check records, and print what they may look like."""
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from aims_pipelines.cli.formats import Format
 from aims_pipelines.core.errors import BadInput, Fault, RecordsInvalid
-
-
-class Format(StrEnum):
-    """How a result is printed."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 def validate(
