@@ -109,8 +109,7 @@ def _write_project(folder: Path) -> None:
 
 
 def _decode(path: Path) -> pa.Table:
-    names = [f"c{index}" for index in range(CATEGORICAL)]
-    return parquet.read_table(path, read_dictionary=names)
+    return parquet.read_table(path)
 
 
 def _job(

@@ -58,6 +58,7 @@ warnings.simplefilter("ignore")
 folder = pathlib.Path(tempfile.mkdtemp())
 (folder / "governance").mkdir()
 (folder / "aims.toml").write_text("")
+(folder / "source.txt").write_text("stands for a file")
 (folder / "governance" / "policy.yaml").write_text('''
 kind: policy
 id: default
@@ -73,7 +74,7 @@ title: A few rows
 owner: Benchmark
 status: admitted
 purpose: Measuring
-source: {{licence: none needed, legal_basis: no personal data, origin: made here}}
+source: {{path: source.txt, licence: none needed, legal_basis: no personal data, origin: made here}}
 columns: {{a: {{type: integer}}, b: {{type: number}}}}
 limits: {{min_rows: 1, drift_inconclusive: accept}}
 review_by: 2099-01-01
@@ -95,7 +96,7 @@ def checked():
     for check in DATASET_CHECKS:
         yield dg.AssetCheckResult(check_name=check.name, passed=True)
 
-@governed_asset(dataset="tiny", name="tiny")
+@governed_asset(dataset="tiny", name="tiny", code_version="1")
 def governed():
     return table
 
@@ -140,7 +141,7 @@ def run(*, quick: bool) -> Report:
     )
     bare, plugin = imports.values()
     plain, governed = loading.values()
-    asset, _, gated = tiny.values()
+    asset, checked, gated = tiny.values()
     return Report(
         name="loading",
         title="Cost before anything runs, and on a tiny asset",
@@ -158,15 +159,16 @@ def run(*, quick: bool) -> Report:
                 unit="times",
             ),
             Goal(
-                name="gate on a tiny asset",
-                observed=1_000 * difference(gated, asset),
+                name="gate on a tiny asset, beside plain Dagster that records as many checks",
+                observed=1_000 * difference(gated, checked),
                 limit=50,
                 unit="ms more",
             ),
         ),
         notes=(
             f"Medians of {repeats} interleaved runs after one that warms caches. The gate on a tiny asset is held "
-            "against a plain asset without any check; the row between is what Dagster takes to record 14 checks.",
+            "against a plain asset that records 14 passing checks: what recording them takes is Dagster's own "
+            "(its SQLite event log), and the table shows it.",
         ),
     )
 

@@ -116,7 +116,8 @@ def _require_ports(host: str, ports: Mapping[str, int]) -> None:
 
 
 def _serve(wanted: Sequence[Server], environment: Mapping[str, str], console: Console) -> int:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stopped by a supervisor: the same as Ctrl-C
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell in the background has them ignored
+        signal.signal(number, signal.default_int_handler)
     running: list[tuple[Server, subprocess.Popen[bytes]]] = []
     try:
         with console.status("Starting Dagster and MLflow …"):
