@@ -173,8 +173,8 @@ def _ended(server: Server, process: "subprocess.Popen[bytes]") -> str:
 
 
 def _stop(processes: Sequence["subprocess.Popen[bytes]"]) -> None:
-    """Stop the servers and what they started: first asked, then made to."""
-    for number in (signal.SIGINT, signal.SIGKILL):
+    """Stop the servers: first asked, then whatever is left of what they started is made to."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
         for process in processes:
             try:
                 os.killpg(process.pid, number)
