@@ -174,6 +174,7 @@ def _ended(server: Server, process: "subprocess.Popen[bytes]") -> str:
 
 def _stop(processes: Sequence["subprocess.Popen[bytes]"]) -> None:
     """Stop the servers: first asked, then whatever is left of what they started is made to."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second Ctrl-C would leave them running
     for number in (signal.SIGTERM, signal.SIGKILL):
         for process in processes:
             try:
