@@ -1,6 +1,7 @@
 """What all tests share: where real data lies, and an environment that calls nobody."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,10 @@ import pytest
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # As in a background job. Dagster ends its log readers by this signal; they would inherit ignoring it and live on.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
