@@ -165,7 +165,9 @@ class Story:
         self._chapter(len(BAD_BATCHES) + 4, "The auditor comes")
         export, verifier = self.place.audit / "ledger.zip", self.place.audit / "verify.py"
         self.commands.aims("ledger", "verify", expect=0)
-        self.commands.aims("ledger", "export", str(export), expect=0)
+        self.commands.aims(
+            "ledger", "export", str(export), expect=0, shown=f"aims ledger export {export.name}"
+        )
         verifier.write_text(self.commands.aims("ledger", "verifier", expect=0), encoding="utf-8")
         said = self.commands.verifier(verifier, export, expect=0)
         self.console.print(f"  {escape(said.strip().splitlines()[0])}", soft_wrap=True)
@@ -184,7 +186,7 @@ class Story:
         self.console.rule("[bold]Where to look")
         for what, where in (
             ("The model's card", str(self._card())),
-            ("Lineage, verdicts, registry", "make ui"),
+            ("Lineage, verdicts, registry", self._ui()),
             ("State of the project", f"cd {self.place.project} && aims status"),
             ("What the auditor got", str(self.place.audit)),
             ("The records", str(self.place.project / "governance")),
@@ -230,6 +232,11 @@ class Story:
         lines = [line for line in message.splitlines() if line.startswith((f"  {check}[", f"  {check}:"))]
         self._require(f"the refusal names '{check}'", lines, bool)
         return lines[:_MOST_REASONS]
+
+    def _ui(self) -> str:
+        if self.place == Workplace.default():
+            return "make ui"
+        return f"python -m examples.credit_default.ui --output {self.place.folder}"
 
     def _card(self) -> Path:
         cards = sorted((self.place.project / ".aims" / "mlflow-artifacts").rglob("card.html"))
