@@ -9,14 +9,16 @@ from aims_pipelines.cli.outlet import names, output_faults, patience
 from aims_pipelines.core.errors import BadInput, Fault
 
 if TYPE_CHECKING:
-    from aims_pipelines.measure.groupings import Table
-    from aims_pipelines.stats.profile import ColumnProfile, GroupSpec, Profile
+    from aims_pipelines.stats.profile import ColumnProfile, Profile
 
 _MOST_LEVELS = 12
 
 
 def profile(  # noqa: PLR0917 - the options of a command
-    files: Annotated[list[Path], typer.Argument(help="CSV or Parquet files of one table.", metavar="FILE…")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="CSV or Parquet files of one table, or folders of them.", metavar="FILE…"),
+    ],
     out: Annotated[Path, typer.Option("--out", help="File to save the profile to.")],
     protected: Annotated[
         str | None,
@@ -48,8 +50,14 @@ def profile(  # noqa: PLR0917 - the options of a command
 
     All files are profiled as one table. Exit code 2 if a file will not do; then nothing is written.
     """
-    faults = output_faults(out, overwrite=overwrite, inputs=[*files, *([like] if like else [])])
-    faults += _repeated(files)
+    from aims_pipelines.measure.table_files import files_of
+
+    faults, inputs = [], list(files)
+    try:
+        inputs = list(files_of(files))
+    except BadInput as error:
+        faults += error.faults
+    faults += output_faults(out, overwrite=overwrite, inputs=[*inputs, *([like] if like else [])])
     if protected is not None and like is not None:
         faults.append(Fault(where="--protected", expected="either it or --like", found="both"))
     if faults:
@@ -65,17 +73,6 @@ def profile(  # noqa: PLR0917 - the options of a command
     typer.echo(f"{out}: {size:,} bytes" + ("" if keep_rows else ", without hashes of rows"))
 
 
-def _repeated(files: list[Path]) -> list[Fault]:
-    seen: set[Path] = set()
-    faults = []
-    for file in files:
-        place = file.resolve()
-        if place in seen:
-            faults.append(Fault(where=str(file), expected="each file once", found="it twice"))
-        seen.add(place)
-    return faults
-
-
 def _measured(
     files: list[Path],
     protected: tuple[str, ...],
@@ -86,8 +83,8 @@ def _measured(
 ) -> "Profile":
     from aims_pipelines.measure.groupings import Table, choose_groups, groups_of
     from aims_pipelines.measure.saved import is_saved_profile, read_profile
+    from aims_pipelines.measure.table_files import TableFiles
 
-    tables = [Table(name=str(file), source=file, null_values=null_values) for file in files]
     faults = [
         Fault(
             where=str(file),
@@ -100,52 +97,14 @@ def _measured(
     ]
     if faults:
         raise BadInput(faults)
-    if like is not None:
-        specs = groups_of(read_profile(like))
-    else:
-        with patience("Choosing groups"):
-            specs = choose_groups(tables, protected)
-    return _together(tables, specs, keep_rows=keep_rows)
-
-
-def _together(tables: "list[Table]", specs: "tuple[GroupSpec, ...]", *, keep_rows: bool) -> "Profile":
-    """One profile of all tables; where they do not fit together, the file that differs is named."""
-    from aims_pipelines.measure import empty_profile, merge
-
-    whole, faults = empty_profile(), []
-    for place, table in enumerate(tables, 1):
-        with patience(
-            f"Profiling {table.name}" + (f" ({place} of {len(tables)})" if len(tables) > 1 else "")
-        ):
-            try:
-                mine = table.profile(specs, rows=keep_rows)
-                if whole.columns and mine.columns.keys() != whole.columns.keys():
-                    faults.append(_other_columns(table.name, tables[0].name, whole, mine))
-                else:
-                    whole = merge(whole, mine)
-            except BadInput as error:
-                faults += [_placed(fault, table.name) for fault in error.faults]
-    if faults:
-        raise BadInput(faults)
-    return whole
-
-
-def _other_columns(name: str, first: str, whole: "Profile", mine: "Profile") -> Fault:
-    lacking = [column for column in whole.columns if column not in mine.columns]
-    added = [column for column in mine.columns if column not in whole.columns]
-    parts = [f"without {', '.join(lacking)}"] if lacking else []
-    parts += [f"with {', '.join(added)} besides"] if added else []
-    return Fault(
-        where=name,
-        expected=f"the columns of {first}",
-        found=f"a table {' and '.join(parts)}",
-        remedy="Profile it by itself.",
+    rows = TableFiles(files, null_values=null_values, each=lambda file: patience(f"Reading {file}"))
+    name = ", ".join(str(file) for file in files[:3]) + (" …" if len(files) > 3 else "")
+    specs = (
+        groups_of(read_profile(like))
+        if like is not None
+        else choose_groups([Table(name=name, source=rows)], protected)
     )
-
-
-def _placed(fault: Fault, name: str) -> Fault:
-    where = fault.where if fault.where.startswith(name) else f"{name}: {fault.where}"
-    return Fault(where=where, expected=fault.expected, found=fault.found, remedy=fault.remedy)
+    return rows.profile(specs, rows=keep_rows)
 
 
 def _print(made: "Profile", label: str | None) -> None:
