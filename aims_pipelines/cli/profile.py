@@ -52,7 +52,8 @@ def profile(  # noqa: PLR0917 - the options of a command
     """
     from aims_pipelines.measure.table_files import files_of
 
-    faults, inputs = [], list(files)
+    faults: list[Fault] = []
+    inputs = list(files)
     try:
         inputs = list(files_of(files))
     except BadInput as error:

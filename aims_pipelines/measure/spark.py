@@ -129,9 +129,7 @@ class SparkFrame:
         # Columns go by number: their names may hold dots, which Spark would take apart.
         frame = self._frame.toDF(*(f"c{number}" for number in range(len(names))))
         frame = frame.select(*(f"c{place}" for place in places))
-        task = _Task(
-            schema=schema, groups=tuple(groups), rows=rows, keys=tuple(keys), version=__version__
-        )
+        task = _Task(schema=schema, groups=tuple(groups), rows=rows, keys=tuple(keys), version=__version__)
         with _described(self._frame), _told():
             profiles = _job(frame, task).toArrow().column("profile").to_pylist()
         whole = nothing
@@ -193,7 +191,7 @@ def _job(frame: Any, task: "_Task") -> Any:
 
 def _plain_function(work: Any) -> Any:
     """What Spark takes as a function: its own code travels, what it calls is imported on the executor."""
-    return lambda batches: work(batches)
+    return lambda batches: work(batches)  # noqa: PLW0108 - Spark takes no other callable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -329,8 +327,9 @@ def _fault(error: BaseException) -> Fault:
             where="Spark executors",
             expected="aims-pipelines, pyarrow and numpy where Spark runs Python",
             found=f"no module {missing.group(1)!r} there",
-            remedy=f"Install aims-pipelines {__version__} on every executor; if they start another Python than "
-            "the one it is installed in, set PYSPARK_PYTHON to that one before the session starts.",
+            remedy=f"Install aims-pipelines {__version__} on every executor, or ship its wheel to them with "
+            "spark.addArtifacts(WHEEL, pyfile=True). If they start another Python than the one it is installed in, "
+            "set PYSPARK_PYTHON to that one before the session starts.",
         )
     if versions := re.search(r"aims-pipelines (\S+) on the executor, \S+ at the driver", text):
         return Fault(

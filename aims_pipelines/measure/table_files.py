@@ -162,11 +162,9 @@ def _matches(source: Path | str) -> list[Path]:
     path = Path(source)
     if path.exists() or not set("*?[") & set(str(source)):
         return [path]
-    found = [Path(name) for name in sorted(glob(str(source), recursive=True))]
+    found = [Path(name) for name in sorted(glob(str(source), recursive=True))]  # noqa: PTH207 - from any folder
     if not found:
-        raise BadInput(
-            Fault(where=str(source), expected="files whose names match the pattern", found="none")
-        )
+        raise BadInput(Fault(where=str(source), expected="files whose names match the pattern", found="none"))
     return found
 
 
@@ -177,12 +175,14 @@ def _in_folder(folder: Path) -> list[Path]:
     if log := sorted(names & {"_delta_log", ".hoodie"}):
         found = f"{log[0]}, whose log says which files are in force"
         remedy = "Read it with the library of its format, and profile that frame."
-        raise BadInput(Fault(where=str(folder), expected="a folder of files alone", found=found, remedy=remedy))
+        raise BadInput(
+            Fault(where=str(folder), expected="a folder of files alone", found=found, remedy=remedy)
+        )
     shown = [entry for entry in entries if not entry.name.startswith(("_", "."))]
     parts = [entry.name for entry in shown if entry.is_dir()]
     if parts:
-        keyed = "=" in parts[0]
-        found = f"the folder {parts[0]!r}" + (", whose value is in no file" if keyed else "")
+        key, keyed, _ = parts[0].partition("=")
+        found = f"folders by {key!r}, whose values are in no file" if keyed else f"the folder {key!r}"
         remedy = (
             "Profile pyarrow.dataset.dataset(FOLDER, partitioning='hive').scanner().to_reader() with profile_table."
             if keyed

@@ -32,7 +32,8 @@ from aims_pipelines.stats.profile import GroupSpec
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
-        importlib.util.find_spec("pyspark") is None, reason="needs pyspark: pip install 'aims-pipelines[spark]'"
+        importlib.util.find_spec("pyspark") is None,
+        reason="needs pyspark: pip install 'aims-pipelines[spark]'",
     ),
     pytest.mark.skipif(
         shutil.which("java") is None and "JAVA_HOME" not in os.environ, reason="needs Java 17 or newer"
@@ -90,7 +91,7 @@ def spread(spark: Any) -> Callable[..., Any]:
 
 def every_type() -> pa.Table:
     """A column of every type that Spark has and the kernel measures, with missing values in each."""
-    zone = dt.timezone.utc
+    zone = dt.UTC
     columns = {
         "flag": pa.array([True, False, None, True]),
         "int8": pa.array([1, -128, None, 127], pa.int8()),
@@ -99,18 +100,25 @@ def every_type() -> pa.Table:
         "int64": pa.array([2**53 + 1, -(2**63), None, 2**63 - 1], pa.int64()),
         "float": pa.array([1.5, float("nan"), None, float("-inf")], pa.float32()),
         "double": pa.array([0.1, -0.0, None, float("inf")]),
-        "decimal": pa.array([decimal.Decimal("1.10"), decimal.Decimal("-7.25"), None, None], pa.decimal128(12, 2)),
+        "decimal": pa.array(
+            [decimal.Decimal("1.10"), decimal.Decimal("-7.25"), None, None], pa.decimal128(12, 2)
+        ),
         "text": pa.array(["ß", "", None, "a\x00b"]),
         "bytes": pa.array([b"\x00", b"", None, b"xyz"]),
         "day": pa.array([dt.date(1969, 12, 31), dt.date(2024, 2, 29), None, dt.date(1, 1, 1)]),
         "instant": pa.array(
-            [dt.datetime(2024, 3, 10, 7, 30, tzinfo=zone), dt.datetime(1883, 11, 18, tzinfo=zone), None, None],
+            [
+                dt.datetime(2024, 3, 10, 7, 30, tzinfo=zone),
+                dt.datetime(1883, 11, 18, tzinfo=zone),
+                None,
+                None,
+            ],
             pa.timestamp("us", "UTC"),
         ),
-        "clock": pa.array(
-            [dt.datetime(2024, 3, 10, 2, 30, 0, 1), dt.datetime(1, 1, 1), None, None], pa.timestamp("us")
+        "clock": pa.array([1_710_037_800_000_001, -62_135_596_800_000_000, None, None], pa.timestamp("us")),
+        "while": pa.array(
+            [dt.timedelta(days=1), dt.timedelta(microseconds=-1), None, None], pa.duration("us")
         ),
-        "while": pa.array([dt.timedelta(days=1), dt.timedelta(microseconds=-1), None, None], pa.duration("us")),
         "nothing": pa.nulls(4),
         "a.dotted `name`": pa.array([1, 2, 3, 4]),
         "inside": pa.array(
@@ -266,7 +274,9 @@ def test_executors_without_the_package_are_told_by_name(
 ) -> None:
     (tmp_path / f"{lacking}.py").write_text(f"raise ModuleNotFoundError(\"No module named '{lacking}'\")")
     python = tmp_path / "python"
-    python.write_text(f'#!/bin/sh\ncd "{tmp_path}"\nPYTHONPATH="{tmp_path}:$PYTHONPATH" exec "{sys.executable}" "$@"\n')
+    python.write_text(
+        f'#!/bin/sh\ncd "{tmp_path}"\nPYTHONPATH="{tmp_path}:$PYTHONPATH" exec "{sys.executable}" "$@"\n'
+    )
     python.chmod(0o755)
     monkeypatch.setattr(spark.sparkContext, "pythonExec", str(python))
     with pytest.raises(BadInput) as refused:
