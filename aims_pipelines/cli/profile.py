@@ -1,4 +1,7 @@
-"""``aims profile``: what one pass over the rows of some files keeps, saved to compare with later."""
+"""``aims profile``: what one pass over the rows of some files keeps, saved to compare with later.
+
+Of a project's dataset it is at hand already: the profiles of its published versions are added up instead.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,11 +18,21 @@ _MOST_LEVELS = 12
 
 
 def profile(  # noqa: PLR0917 - the options of a command
-    files: Annotated[
-        list[Path],
-        typer.Argument(help="CSV or Parquet files of one table, or folders of them.", metavar="FILE…"),
-    ],
     out: Annotated[Path, typer.Option("--out", help="File to save the profile to.")],
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="CSV or Parquet files of one table, or folders of them.", metavar="FILE…"),
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            "--dataset",
+            help="Dataset of this project whose current versions' profile to save, without its rows.",
+        ),
+    ] = None,
+    partition: Annotated[
+        str | None, typer.Option("--partition", help="The dataset's partition; all together if absent.")
+    ] = None,
     protected: Annotated[
         str | None,
         typer.Option(
@@ -50,28 +63,83 @@ def profile(  # noqa: PLR0917 - the options of a command
 
     All files are profiled as one table. Exit code 2 if a file will not do; then nothing is written.
     """
-    from aims_pipelines.measure.table_files import files_of
-
-    faults: list[Fault] = []
-    inputs = list(files)
-    try:
-        inputs = list(files_of(files))
-    except BadInput as error:
-        faults += error.faults
-    faults += output_faults(out, overwrite=overwrite, inputs=[*inputs, *([like] if like else [])])
-    if protected is not None and like is not None:
-        faults.append(Fault(where="--protected", expected="either it or --like", found="both"))
-    if faults:
-        raise BadInput(faults)
     from aims_pipelines.measure.groupings import unknown_column
     from aims_pipelines.measure.saved import write_profile
 
-    made = _measured(files, names(protected) or (), like, tuple(null_values or ()), keep_rows=keep_rows)
+    files = files or []
+    faults = _misused(
+        dataset,
+        {
+            "FILE": bool(files),
+            "--protected": protected is not None,
+            "--like": like is not None,
+            "--null-values": bool(null_values),
+        },
+        partition=partition,
+    )
+    if protected is not None and like is not None:
+        faults.append(Fault(where="--protected", expected="either it or --like", found="both"))
+    inputs, unfit = _inputs(files)
+    faults += unfit
+    faults += output_faults(out, overwrite=overwrite, inputs=[*inputs, *([like] if like else [])])
+    if faults:
+        raise BadInput(faults)
+    if dataset is not None:
+        made = _published(dataset, partition, keep_rows=keep_rows)
+    else:
+        made = _measured(files, names(protected) or (), like, tuple(null_values or ()), keep_rows=keep_rows)
     if label is not None and label not in made.columns:
         raise BadInput(unknown_column("--label", label, list(made.columns)))
     size = write_profile(made, out)
     _print(made, label)
     typer.echo(f"{out}: {size:,} bytes" + ("" if keep_rows else ", without hashes of rows"))
+
+
+def _misused(dataset: str | None, others: dict[str, bool], *, partition: str | None) -> list[Fault]:
+    """Options that do not go together."""
+    if dataset is None:
+        faults = (
+            [] if others["FILE"] else [Fault(where="FILE", expected="files, or --dataset", found="neither")]
+        )
+        if partition is not None:
+            faults.append(Fault(where="--partition", expected="--dataset beside it", found="none"))
+        return faults
+    return [
+        Fault(
+            where=name,
+            expected="either it or --dataset",
+            found="both",
+            remedy="" if name == "FILE" else "A published version was profiled as its record said.",
+        )
+        for name, given in others.items()
+        if given
+    ]
+
+
+def _inputs(files: list[Path]) -> tuple[list[Path], tuple[Fault, ...]]:
+    """The files that will be read, and what is wrong with the choice of them."""
+    from aims_pipelines.measure.table_files import files_of
+
+    try:
+        return (list(files_of(files)), ()) if files else ([], ())
+    except BadInput as error:
+        return files, error.faults
+
+
+def _published(dataset: str, partition: str | None, *, keep_rows: bool) -> "Profile":
+    """The profile of the current version of a partition of a dataset, or of all together."""
+    from aims_pipelines.measure.serialise import without_rows
+    from aims_pipelines.resources.project import find_project
+    from aims_pipelines.resources.published_profiles import merged_profile, published_versions
+
+    project = find_project()
+    versions = published_versions(project, dataset, partition)
+    with patience(f"Adding up {len(versions)} profiles"):
+        whole = merged_profile(project, versions)
+    for version in versions:
+        place = f" of partition {version.partition}" if version.partition else ""
+        typer.echo(f"version {version.number}{place}: {version.rows:,} rows, {version.digest}")
+    return whole if keep_rows else without_rows(whole)
 
 
 def _measured(
