@@ -48,7 +48,7 @@ def to_arrow(obj: object) -> pa.Table:
                 expected="a table whose rows are here",
                 found="a Spark DataFrame, whose rows are on executors",
                 remedy="If they fit into memory here, take df.toArrow(). Otherwise measure them there with "
-                "profile_spark or compare, as in docs/how-to/profile-with-spark.md.",
+                "profile_spark or compare; the how-to 'Profile with Spark' shows both.",
             )
         )
     elif hasattr(obj, "__arrow_c_stream__"):

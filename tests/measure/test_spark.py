@@ -38,7 +38,6 @@ pytestmark = [
     pytest.mark.skipif(
         shutil.which("java") is None and "JAVA_HOME" not in os.environ, reason="needs Java 17 or newer"
     ),
-    pytest.mark.xdist_group("spark"),  # one session for all
 ]
 GROUPS = (
     GroupSpec(columns=("sex",)),
@@ -337,6 +336,63 @@ def test_frames_are_compared_as_tables_are(spread: Any, seed: int, status: Statu
     ]
     assert compare(there.reference, spread(people(seed))).status is status
     assert compare(people(1), spread(people(seed)), protected=["sex"]).status is status
+
+
+RECORDS = """\
+kind: policy
+id: default
+title: t
+owner: o
+status: in_force
+effective_from: 2020-01-01
+dataset_limits: {min_rows: 1}
+---
+kind: dataset
+id: people
+title: t
+owner: o
+status: admitted
+purpose: p
+source: {origin: o, licence: CC0-1.0, legal_basis: none}
+columns: {age: {type: integer}, sex: {type: string}, income: {type: number}}
+"""
+
+
+def test_a_governed_asset_that_returns_a_frame_of_spark_is_refused_and_told_what_to_do(
+    spread: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import dagster as dg
+    from pyspark.sql.classic.dataframe import DataFrame
+
+    from aims_pipelines import AimsResource, DatasetIOManager, governed_asset
+
+    (tmp_path / "aims.toml").touch()
+    (tmp_path / "governance").mkdir()
+    (tmp_path / "governance" / "records.yaml").write_text(RECORDS)
+    frame = spread(people(1))
+    for way in ("toArrow", "collect", "__arrow_c_stream__"):  # no row may come to the driver
+        monkeypatch.setattr(DataFrame, way, None)
+
+    @governed_asset(dataset="people", name="people")
+    def asset() -> Any:
+        return frame
+
+    aims = AimsResource(folder=str(tmp_path))
+    run = dg.materialize(
+        [asset],
+        resources={"aims": aims, "io_manager": DatasetIOManager(aims=aims)},
+        instance=dg.DagsterInstance.ephemeral(),
+        raise_on_error=False,
+    )
+    (failure,) = run.get_step_failure_events()
+    told = failure.step_failure_data.user_failure_data.description
+    assert "found a Spark DataFrame" in told
+    assert "df.toArrow()" in told
+    assert "profile_spark" in told
+    assert run.get_asset_materialization_events() == []
+    entry = aims.project.ledger.latest("dataset", "people")
+    assert entry is not None
+    assert entry.body["event"] == "refused before judgement"
 
 
 def test_nothing_of_spark_is_loaded_before_a_frame_of_it_comes() -> None:
