@@ -353,7 +353,7 @@ title: t
 owner: o
 status: admitted
 purpose: p
-source: {origin: o, licence: CC0-1.0, legal_basis: none}
+source: {path: delivery.csv, licence: CC0-1.0, legal_basis: none}
 columns: {age: {type: integer}, sex: {type: string}, income: {type: number}}
 """
 
