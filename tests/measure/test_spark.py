@@ -4,6 +4,7 @@ import datetime as dt
 import decimal
 import importlib.util
 import os
+import re
 import shutil
 import signal
 import sys
@@ -163,6 +164,15 @@ def test_timestamps_are_instants_whatever_the_time_zone_of_the_session(spark: An
         assert to_bytes(profile_spark(frame, groups=groups)) == here
     finally:
         spark.conf.set("spark.sql.session.timeZone", before)
+
+
+def test_times_of_day_are_numbers_as_in_one_table(spark: Any, assert_same_profile: Same) -> None:
+    frame = spark.sql("select time'10:30:00.5' as at union all select null")
+    profile = profile_spark(frame)
+    assert_same_profile(profile, profile_table(frame.toArrow()))
+    moments = profile.columns["at"].moments
+    assert moments is not None
+    assert moments.mean == 37800.5
 
 
 def test_rows_are_told_by_sketches_only_if_asked(spread: Any) -> None:
@@ -393,6 +403,33 @@ def test_a_governed_asset_that_returns_a_frame_of_spark_is_refused_and_told_what
     entry = aims.project.ledger.latest("dataset", "people")
     assert entry is not None
     assert entry.body["event"] == "refused before judgement"
+
+
+def test_the_how_to_works_as_it_stands(
+    spark: Any, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import dagster as dg
+    from pyarrow import parquet
+
+    monkeypatch.chdir(tmp_path)
+    published: list[str] = []
+    for month, seed in (("may", 1), ("june", 3)):
+        (tmp_path / month).mkdir()
+        table = people(seed).append_column("granted", pa.array(["yes", "no"] * 4000))
+        parquet.write_table(table, tmp_path / month / "part.parquet")
+    text = (repository / "docs" / "how-to" / "profile-with-spark.md").read_text(encoding="utf-8")
+    for place in ('"may"', '"june"', 'f"staged/'):  # Spark's own working directory is another
+        text = text.replace(place, place.replace('"', f'"{tmp_path}/', 1))
+    names: dict[str, Any] = {"spark": spark, "publish": published.append}
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(block, names)  # noqa: S102 - our own text
+    assert names["comparison"].status is Status.FAIL
+    run = dg.materialize(
+        [names["applications"]], instance=dg.DagsterInstance.ephemeral(), raise_on_error=False
+    )
+    (failure,) = run.get_step_failure_events()
+    assert "Not published: fail" in failure.step_failure_data.user_failure_data.description
+    assert (published, run.get_asset_materialization_events()) == ([], [])
 
 
 def test_nothing_of_spark_is_loaded_before_a_frame_of_it_comes() -> None:
