@@ -99,7 +99,9 @@ class SparkFrame:
     def __init__(self, df: Any) -> None:
         if not is_spark_frame(df):
             raise BadInput(Fault(where=_PLACE, expected="a Spark DataFrame", found=type(df).__name__))
-        if df.isStreaming:
+        with _told():
+            streams, schema = df.isStreaming, df.schema
+        if streams:
             raise BadInput(
                 Fault(
                     where=_PLACE,
@@ -109,7 +111,7 @@ class SparkFrame:
                 )
             )
         self._frame = df
-        self.schema = arrow_schema(df.schema)
+        self.schema = arrow_schema(schema)
 
     def profile(
         self,
@@ -127,11 +129,12 @@ class SparkFrame:
         if not places:
             return nothing
         # Columns go by number: their names may hold dots, which Spark would take apart.
-        frame = self._frame.toDF(*(f"c{number}" for number in range(len(names))))
-        frame = frame.select(*(f"c{place}" for place in places))
+        numbered = [f"c{number}" for number in range(len(names))]
         task = _Task(schema=schema, groups=tuple(groups), rows=rows, keys=tuple(keys), version=__version__)
-        with _described(self._frame), _told():
-            profiles = _job(frame, task).toArrow().column("profile").to_pylist()
+        with _told():
+            frame = self._frame.toDF(*numbered).select(*(numbered[place] for place in places))
+            with _described(self._frame):
+                profiles = _job(frame, task).toArrow().column("profile").to_pylist()
         whole = nothing
         for data in profiles:
             whole = merge(whole, from_bytes(data))
@@ -327,8 +330,8 @@ def _fault(error: BaseException) -> Fault:
             where="Spark executors",
             expected="aims-pipelines, pyarrow and numpy where Spark runs Python",
             found=f"no module {missing.group(1)!r} there",
-            remedy=f"Install aims-pipelines {__version__} on every executor, or ship its wheel to them with "
-            "spark.addArtifacts(WHEEL, pyfile=True). If they start another Python than the one it is installed in, "
+            remedy=f"Install aims-pipelines {__version__} on every executor, or ship its wheel, named *.zip, with "
+            "spark.addArtifacts(ZIP, pyfile=True). If they start another Python than the one it is installed in, "
             "set PYSPARK_PYTHON to that one before the session starts.",
         )
     if versions := re.search(r"aims-pipelines (\S+) on the executor, \S+ at the driver", text):
@@ -349,6 +352,6 @@ def _fault(error: BaseException) -> Fault:
     return Fault(
         where=_PLACE,
         expected="rows that Spark can compute",
-        found=f"a job that failed ({condition})",
-        remedy="Spark's log names the task and the cause; df.count() has to work first.",
+        found=f"an error of Spark ({condition})",
+        remedy="Its cause is chained, and Spark's log names the task; df.count() has to work first.",
     )
