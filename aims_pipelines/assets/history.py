@@ -43,7 +43,7 @@ def known_before(record: "DatasetRecord", limits: "Limits", *, partition: str, p
     return Known(
         head=head,
         current=_profile(project, record.id, head.digest) if head else None,
-        reference=_reference(project, references),
+        reference=merged_profile(project, references, shared_only=True) if references else None,
         references=references,
         preceding=_preceding(record.id, limits, project=project),
         others=_others(record, project=project),
@@ -60,12 +60,6 @@ def _references(published: "list[Version]", limits: "Limits", partition: str) ->
         if others:
             return others
     return tuple(published[:1] if limits.drift_reference is Reference.FIRST else published[-1:])
-
-
-def _reference(project: "Project", references: "tuple[Version, ...]") -> "Profile | None":
-    if len(references) > 1:
-        return merged_profile(project, references, shared_only=True)
-    return _profile(project, references[0].dataset, references[0].digest) if references else None
 
 
 def _preceding(dataset: str, limits: "Limits", *, project: "Project") -> "tuple[Profile, ...]":

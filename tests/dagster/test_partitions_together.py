@@ -225,3 +225,17 @@ def test_outside_a_project_a_dataset_has_no_profile(tmp_path: Path, monkeypatch:
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(app, ["profile", "--dataset", "raw", "--out", "p.json"])
     assert "expected a project folder" in str(result.exception)
+
+
+def test_a_reference_whose_profile_is_gone_refuses_rather_than_counts_as_the_first_version(
+    good: Tables, resources: dict[str, Any], project: Project, instance: dg.DagsterInstance
+) -> None:
+    asset = months({month: good(seed=seed) for seed, month in enumerate(MONTHS)})
+    assert run(asset, "january", resources, instance).success
+    with project.database.write() as connection:
+        connection.execute(contents.delete())
+    result = run(asset, "february", resources, instance)
+    assert not result.success
+    (failure,) = result.get_step_failure_events()
+    assert "The profile of partition 'january'" in failure.step_failure_data.user_failure_data.description
+    assert project.store.head("raw", "february") is None
