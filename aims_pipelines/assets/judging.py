@@ -127,7 +127,7 @@ def judge_table(
         inputs=facts.inputs,
         missing_inputs=facts.missing_inputs,
         reference=known.reference,
-        reference_digest=known.reference_digest,
+        reference_digest=known.references[0].digest if len(known.references) == 1 else "",
         current=known.current,
         preceding=known.preceding,
         others=known.others,
@@ -322,6 +322,9 @@ def _append(
         "judgement": summary_to_json(draft.judgement),
         "rows": draft.table.num_rows,
         "reference": candidate.reference_digest,
+        "references": [
+            {"partition": version.partition, "digest": version.digest} for version in draft.known.references
+        ],
         "treated": [
             {"column": item.column, "values": item.values, "rows": item.rows} for item in candidate.treated
         ],

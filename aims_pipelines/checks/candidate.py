@@ -61,8 +61,8 @@ class Candidate:
         source_digest: SHA-256 of the declared source file as read; empty if it has none or it was unreadable.
         inputs: Admitted inputs.
         missing_inputs: Declared upstream assets for which no admitted version was given.
-        reference: Profile of the reference version, ``None`` before the first publication.
-        reference_digest: Its data version; empty before the first publication.
+        reference: Profile of the reference version, or of several together; ``None`` before the first publication.
+        reference_digest: Its data version; empty before the first publication, and where it is several versions.
         current: Profile of the version that is current now, ``None`` before the first publication.
         preceding: Profiles of the windows before this one, newest first, for pooling; windows that were
             refused only because their drift was inconclusive included, or pooling could never start.

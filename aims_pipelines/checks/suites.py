@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aims_pipelines.checks.beside_pyspark import beside_pyspark
 from aims_pipelines.core.errors import BadInput, Fault
 
 if TYPE_CHECKING:
@@ -86,12 +87,13 @@ def validate(frame: "pd.DataFrame", suite: Mapping[str, Any], shown: str) -> lis
     Raises:
         BadInput: Great Expectations does not know or understand an expectation.
     """
-    import great_expectations as gx
-    from great_expectations.data_context.types.base import (
-        DataContextConfig,
-        InMemoryStoreBackendDefaults,
-        ProgressBarsConfig,
-    )
+    with beside_pyspark():
+        import great_expectations as gx
+        from great_expectations.data_context.types.base import (
+            DataContextConfig,
+            InMemoryStoreBackendDefaults,
+            ProgressBarsConfig,
+        )
 
     context = gx.get_context(
         mode="ephemeral",

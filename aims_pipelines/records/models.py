@@ -161,6 +161,7 @@ class Reference(StrEnum):
 
     FIRST = "first"
     PREVIOUS = "previous"
+    ALL = "all"
 
 
 class Inconclusive(StrEnum):
@@ -192,7 +193,10 @@ class Limits(Part):
     max_proxy_strength: Fraction = Field(
         0.5, description="Largest strength (0 to 1) with which one feature may predict a protected attribute."
     )
-    drift_reference: Reference = Field(Reference.FIRST, description="Version that drift is judged against.")
+    drift_reference: Reference = Field(
+        Reference.FIRST,
+        description="Version that drift is judged against; `all` is every other partition's current one together.",
+    )
     drift_effect: Positive = Field(
         0.1, description="Smallest shift worth refusing, total variation distance."
     )

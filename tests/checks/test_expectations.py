@@ -1,4 +1,7 @@
 import json
+import subprocess
+import sys
+from importlib.util import find_spec
 
 import numpy as np
 import pyarrow as pa
@@ -207,3 +210,16 @@ def test_a_suite_saved_by_great_expectations_itself_runs_as_is(run, adult):
 
 def test_a_record_without_suites_rules_the_check_out(build, answer):
     assert isinstance(answer("expectations", build(TABLE)), NotApplicable)
+
+
+@pytest.mark.skipif(find_spec("pyspark") is None, reason="needs pyspark beside Great Expectations")
+def test_pyspark_beside_it_neither_ends_the_program_nor_warns() -> None:
+    code = (
+        "import pandas as pd\n"
+        "from aims_pipelines.checks.suites import validate\n"
+        "rule = {'type': 'expect_column_values_to_not_be_null', 'kwargs': {'column': 'a'}}\n"
+        "print([one['success'] for one in validate(pd.DataFrame({'a': [1]}), {'expectations': [rule]}, 'suite')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.split()) == (0, ["[True]"])
+    assert "pyspark" not in done.stderr.lower()
