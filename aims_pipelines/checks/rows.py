@@ -1,12 +1,21 @@
 """The rows of a candidate, one column at a time: for the few questions that a profile cannot answer."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from aims_pipelines.checks.candidate import Candidate
+from aims_pipelines.checks.candidate import Batches, Candidate
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+def batches_of(table: "pa.Table") -> "Batches":
+    """Open the rows of a table in memory."""
+
+    def batches(columns: Sequence[str] | None = None) -> "Iterator[pa.RecordBatch]":
+        return iter((table if columns is None else table.select(list(columns))).to_batches())
+
+    return batches
 
 
 def pieces(candidate: Candidate, column: str) -> Iterator["pa.Array"]:

@@ -1,0 +1,184 @@
+"""Rows as the pandas frames that Great Expectations is given: whole columns, pieces, or each distinct value once.
+
+All frames of a column have the types that the column has as a whole: pandas knows no missing integer, so that a
+piece without missing values would otherwise hold integers where another piece of the same column holds floats.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from aims_pipelines.checks.rows import batches_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from aims_pipelines.checks.candidate import Batches
+
+#: Rows of a piece: few enough to stay in the processor's cache, enough that the work on them outweighs the rest.
+PIECE: Final = 1 << 18
+#: Distinct values that a column is condensed to, at most.
+_MOST_DISTINCT: Final = 1 << 17
+#: A piece is worth condensing if a value occurs this often in it, on average.
+_REPEATS: Final = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """The rows that a suite is asked of.
+
+    Args:
+        schema: Their columns.
+        count: How many there are.
+        batches: Opens them, all columns or some, from the start.
+        piece: Most rows of a piece.
+    """
+
+    schema: "pa.Schema"
+    count: int
+    batches: "Batches"
+    piece: int = PIECE
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(self.schema.names)
+
+    def nameplate(self) -> "pd.DataFrame":
+        """All columns and no rows."""
+        return _frame(self.schema.empty_table())
+
+    def whole(self, columns: Sequence[str]) -> "pd.DataFrame":
+        """Some columns, all rows."""
+        import pandas as pd
+        import pyarrow as pa
+
+        if not columns:
+            return pd.DataFrame(index=pd.RangeIndex(self.count))
+        return _frame(pa.Table.from_batches(list(self._read(columns)), _some(self.schema, columns)))
+
+    def pieces(self, columns: Sequence[str]) -> "Iterator[pd.DataFrame]":
+        """Some columns, some rows at a time."""
+        types = self._types(columns)
+        for piece in self._cut(columns):
+            yield _frame(piece).astype(types)
+
+    def condensed(self, column: str) -> "tuple[pd.DataFrame, NDArray[np.int64]] | None":
+        """Each distinct value of a column once, missing included, and how often it occurs.
+
+        ``None`` where that is not worth it, or not certain to keep what tells values apart: floating point (zero
+        has two signs), categories, nested types.
+        """
+        import pyarrow as pa
+
+        if not _is_condensable(self.schema.field(column).type):
+            return None
+        parts: list[pa.Table] = []
+        pending = 0
+        for piece in self._cut((column,)):
+            counts = piece.column(0).value_counts()
+            if len(counts) * _REPEATS > len(piece):
+                return None
+            parts.append(pa.table({column: counts.field("values"), "": counts.field("counts")}))
+            pending += len(counts)
+            if pending > _MOST_DISTINCT:
+                parts = [_merged(parts, column)]
+                pending = len(parts[0])
+                if pending > _MOST_DISTINCT // 2:
+                    return None
+        if not parts:
+            return None
+        merged = _merged(parts, column)
+        return _frame(merged.select([column])), merged.column("").to_numpy()
+
+    def sample(self, rows: int, *, key: str, columns: Sequence[str] | None = None) -> "Rows":
+        """Draw rows: each is as likely as any other, and the same ones come out every time for the same key."""
+        import numpy as np
+        import pyarrow as pa
+
+        seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
+        chosen = np.sort(np.random.default_rng(seed).choice(self.count, size=rows, replace=False))
+        kept, start = [], 0
+        for batch in self.batches(columns):
+            first, last = np.searchsorted(chosen, [start, start + batch.num_rows])
+            if last > first:
+                kept.append(batch.take(pa.array(chosen[first:last] - start)))
+            start += batch.num_rows
+        table = pa.Table.from_batches(kept)
+        return Rows(schema=table.schema, count=rows, batches=batches_of(table))
+
+    def _read(self, columns: Sequence[str]) -> "Iterator[pa.RecordBatch]":
+        return (batch.select(list(columns)) for batch in self.batches(columns) if batch.num_rows)
+
+    def _cut(self, columns: Sequence[str]) -> "Iterator[pa.Table]":
+        """Rows in pieces of one size, whatever the size of the batches."""
+        import pyarrow as pa
+
+        pool: list[pa.RecordBatch] = []
+        room = self.piece
+        for batch in self._read(columns):
+            start = 0
+            while start < batch.num_rows:
+                pool.append(batch.slice(start, room))
+                start += pool[-1].num_rows
+                room -= pool[-1].num_rows
+                if not room:
+                    yield pa.Table.from_batches(pool)
+                    pool, room = [], self.piece
+        if pool:
+            yield pa.Table.from_batches(pool)
+
+    def _types(self, columns: Sequence[str]) -> "dict[str, np.dtype]":
+        """Types of columns that change when a value is missing somewhere, and one is."""
+        import pyarrow as pa
+
+        with_and_without = {}
+        for name in columns:
+            kind = self.schema.field(name).type
+            without, with_one = (pa.array(values, kind).to_pandas().dtype for values in ([], [None]))
+            if without != with_one:
+                with_and_without[name] = with_one
+        if not with_and_without:
+            return {}
+        gaps = dict.fromkeys(with_and_without, 0)
+        for batch in self._read(tuple(gaps)):
+            for name in gaps:
+                gaps[name] += batch.column(name).null_count
+        return {name: kind for name, kind in with_and_without.items() if gaps[name]}
+
+
+def _some(schema: "pa.Schema", columns: Sequence[str]) -> "pa.Schema":
+    import pyarrow as pa
+
+    return pa.schema([schema.field(name) for name in columns])
+
+
+def _frame(table: "pa.Table") -> "pd.DataFrame":
+    frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
+    return frame
+
+
+def _merged(parts: "Sequence[pa.Table]", column: str) -> "pa.Table":
+    import pyarrow as pa
+
+    counts = pa.concat_tables(parts).group_by(column, use_threads=False).aggregate([("", "sum")])
+    return counts.rename_columns([column, ""])
+
+
+def _is_condensable(kind: "pa.DataType") -> bool:
+    import pyarrow as pa
+
+    types = pa.types
+    return bool(
+        types.is_boolean(kind)
+        or types.is_integer(kind)
+        or types.is_decimal(kind)
+        or types.is_string(kind)
+        or types.is_large_string(kind)
+        or types.is_date(kind)
+        or types.is_timestamp(kind)
+    )

@@ -1,0 +1,96 @@
+"""A suite asked of the rows of a table, in no more memory than the columns of one expectation take."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from aims_pipelines.checks.suite_engine import Outcome, add_up, ask, quietly, values_asked
+from aims_pipelines.checks.suite_reach import Need, Reach, need_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from aims_pipelines.checks.suite_frames import Rows
+
+
+def run(expectations: Sequence[Any], rows: "Rows") -> list[Outcome]:
+    """Ask expectations of rows.
+
+    What Great Expectations answers is what it would answer about all rows as one pandas frame, except for the
+    examples of unexpected values, which are left out.
+
+    Returns:
+        One outcome an expectation, in their order.
+    """
+    needs = [need_of(expectation, rows.names) for expectation in expectations]
+    groups: dict[tuple[str, ...], dict[Reach, list[int]]] = {}
+    for place, need in enumerate(needs):
+        groups.setdefault(need.columns, {}).setdefault(_way(need, rows), []).append(place)
+    outcomes: dict[int, Outcome] = {}
+    with quietly():
+        for columns, ways in groups.items():
+            asking = _Asking(rows, columns)
+            for way, places in ways.items():
+                answers = asking.answers(way, [expectations[place] for place in places])
+                outcomes |= dict(zip(places, answers, strict=True))
+    return [outcomes[place] for place in range(len(expectations))]
+
+
+def _way(need: Need, rows: "Rows") -> Reach:
+    """How to ask: categories are only comparable within a column as a whole, and what is missing is reported there."""
+    import pyarrow as pa
+
+    whole = need.missing or any(pa.types.is_dictionary(rows.schema.field(name).type) for name in need.columns)
+    return Reach.COLUMNS if whole and need.reach in (Reach.VALUES, Reach.ROWS, Reach.DISTINCT) else need.reach
+
+
+class _Asking:
+    """Expectations about one set of columns, which are read and converted once for those that need them alike."""
+
+    def __init__(self, rows: "Rows", columns: tuple[str, ...]) -> None:
+        self._rows, self._columns = rows, columns
+        self._condensed: list[tuple[pd.DataFrame, NDArray[np.int64]] | None] = []
+        self._whole: list[pd.DataFrame] = []
+
+    def answers(self, way: Reach, expectations: Sequence[Any]) -> list[Outcome]:
+        """One outcome an expectation."""
+        if way in (Reach.VALUES, Reach.ROWS):
+            answers = add_up(expectations, self._frames(way))
+            if answers is not None:
+                return answers
+            if len(expectations) > 1:  # one of them, perhaps: the others can still be added up
+                return [self.answers(way, [expectation])[0] for expectation in expectations]
+        frame = self._frame(way)
+        answers = ask(expectations, frame)
+        if way is Reach.NAMES:
+            return answers
+        return [
+            replace(answer, values=values_asked(expectation, frame))
+            if answer.success and answer.values is None  # only what is met could be met by nothing
+            else answer
+            for expectation, answer in zip(expectations, answers, strict=True)
+        ]
+
+    def _frames(self, way: Reach) -> "Iterator[tuple[pd.DataFrame, NDArray[np.int64] | None]]":
+        condensed = self._condense() if way is Reach.VALUES else None
+        if condensed is not None:
+            yield condensed
+        else:
+            yield from ((piece, None) for piece in self._rows.pieces(self._columns))
+
+    def _frame(self, way: Reach) -> "pd.DataFrame":
+        if way is Reach.NAMES:
+            return self._rows.nameplate()
+        condensed = self._condense() if way is Reach.DISTINCT else None
+        if condensed is not None:
+            return condensed[0]
+        if not self._whole:
+            self._whole.append(self._rows.whole(self._columns))
+        return self._whole[0]
+
+    def _condense(self) -> "tuple[pd.DataFrame, NDArray[np.int64]] | None":
+        if not self._condensed:
+            self._condensed.append(self._rows.condensed(self._columns[0]))
+        return self._condensed[0]
