@@ -96,20 +96,31 @@ def _numbers_read_at_once() -> Iterator[None]:
 def ask(expectations: Sequence[Any], frame: "pd.DataFrame") -> list[Outcome]:
     """Let Great Expectations validate expectations on one frame, as if it were the table."""
     try:
-        from great_expectations.execution_engine import PandasExecutionEngine
-        from great_expectations.validator.validator import Validator
-
-        validator = Validator(execution_engine=PandasExecutionEngine(batch_data_dict={"rows": frame}))
-        validator.metrics_calculator.show_progress_bars = False
-        validate = validator.graph_validate
-    except (ImportError, AttributeError, TypeError):
+        return _ask_engine(expectations, frame)
+    except Exception:  # noqa: BLE001 - what expectations raise is in their outcome: this is a release that has changed
         return _ask_publicly(expectations, frame)
+
+
+def _ask_engine(expectations: Sequence[Any], frame: "pd.DataFrame") -> list[Outcome]:
+    """Without a context, and without the hash over all values that is made of every published batch."""
+    from great_expectations.execution_engine import PandasExecutionEngine
+    from great_expectations.validator.validator import Validator
+
+    engine = PandasExecutionEngine(caching=False)
+    engine.load_batch_data("rows", frame)
+    validator = Validator(execution_engine=engine)
+    validator.metrics_calculator.show_progress_bars = False
     outcomes = []
     with _numbers_read_at_once():
         for expectation in expectations:
-            runtime = {"result_format": dict(_FORMAT)}
-            (result,) = validate(configurations=[expectation.configuration], runtime_configuration=runtime)
+            (result,) = validator.graph_validate(
+                configurations=[expectation.configuration],
+                runtime_configuration={"result_format": dict(_FORMAT)},
+            )
             outcomes.append(_outcome(result))
+    engine.load_batch_data(
+        "rows", frame.iloc[:0]
+    )  # engine and manager hold each other, and would hold the frame
     return outcomes
 
 
@@ -122,23 +133,26 @@ def add_up(
 
     Args:
         expectations: All about the same columns.
-        frames: Frames with these columns, and for each the number of rows that each of its rows stands for;
-            ``None`` if each stands for itself.
+        frames: Frames with these columns, all weighted or none: the weights are the numbers of rows of the table
+            that each row of the frame stands for; ``None`` if each stands for itself.
 
     Returns:
         One outcome an expectation. ``None`` if something raised, or is not a sum of counts: nothing is known then.
     """
     try:
-        from great_expectations.execution_engine import PandasExecutionEngine
-        from great_expectations.validator.metric_configuration import MetricConfiguration
-        from great_expectations.validator.metrics_calculator import MetricsCalculator
-
-        engine = PandasExecutionEngine(caching=False)
-        calculator = MetricsCalculator(execution_engine=engine)
-        build, resolve = calculator.build_metric_dependency_graph, calculator.resolve_validation_graph
-    except (ImportError, AttributeError, TypeError):
+        return _add_up(expectations, frames)
+    except Exception:  # noqa: BLE001 - whatever it was: the expectation is asked again on one frame, which reports it
         return None
 
+
+def _add_up(
+    expectations: Sequence[Any], frames: "Iterable[tuple[pd.DataFrame, NDArray[np.int64] | None]]"
+) -> list[Outcome] | None:
+    from great_expectations.execution_engine import PandasExecutionEngine
+    from great_expectations.validator.metrics_calculator import MetricsCalculator
+
+    engine = PandasExecutionEngine(caching=False)
+    calculator = MetricsCalculator(execution_engine=engine)
     wanted = [
         expectation.get_validation_dependencies(
             execution_engine=engine, runtime_configuration={"result_format": dict(_FORMAT)}
@@ -149,33 +163,34 @@ def add_up(
     if any(not name.endswith((_COUNT, _VALUES, _FILTERED)) and name != _ROWS for name in names):
         return None
     totals: list[dict[str, int]] = [dict.fromkeys(needed, 0) for needed in wanted]
-    graphs: dict[bool, tuple[Any, list[dict[str, Any]]]] = {}
+    graph, metrics = None, [dict[str, Any]()]
     for frame, weights in frames:
-        weighted = weights is not None
         engine.load_batch_data("rows", frame)
-        if weighted not in graphs:
-            metrics = [_metrics(needed, weighted, MetricConfiguration) for needed in wanted]
-            every = [metric for one in metrics for metric in one.values()]
-            graphs[weighted] = build(every, runtime_configuration={}), metrics
-        graph, metrics = graphs[weighted]
-        found, failed = resolve(graph, runtime_configuration={})
+        if graph is None:
+            metrics = [_metrics(needed, weighted=weights is not None) for needed in wanted]
+            graph = calculator.build_metric_dependency_graph(
+                [metric for one in metrics for metric in one.values()]
+            )
+        found, failed = calculator.resolve_validation_graph(graph)
         if failed:
             return None
         for total, one in zip(totals, metrics, strict=True):
             for name, metric in one.items():
-                number = None if metric.id not in found else _number(found[metric.id], weights)
-                if number is None:
-                    return None
-                total[name] += number
-    return _decide(expectations, totals, wanted, engine)
+                total[name] += _number(found[metric.id], weights)
+    return [
+        _decide(expectation, total, needed, engine)
+        for expectation, total, needed in zip(expectations, totals, wanted, strict=True)
+    ]
 
 
-def _metrics(needed: Mapping[str, Any], weighted: bool, configuration: Any) -> dict[str, Any]:
+def _metrics(needed: Mapping[str, Any], *, weighted: bool) -> dict[str, Any]:
     """What to compute on a frame, by the name of the metric that it is for: counts, or which rows are counted."""
-    metrics = {}
+    from great_expectations.validator.metric_configuration import MetricConfiguration
+
+    metrics: dict[str, Any] = {}
     for name, metric in needed.items():
         if name.endswith(_COUNT) and weighted:
-            metrics[name] = configuration(
+            metrics[name] = MetricConfiguration(
                 metric_name=name.removesuffix(_COUNT) + _CONDITION,
                 metric_domain_kwargs=metric.metric_domain_kwargs,
                 metric_value_kwargs=metric.metric_value_kwargs,
@@ -185,42 +200,28 @@ def _metrics(needed: Mapping[str, Any], weighted: bool, configuration: Any) -> d
     return metrics
 
 
-def _number(value: Any, weights: "NDArray[np.int64] | None") -> int | None:
+def _number(value: Any, weights: "NDArray[np.int64] | None") -> int:
     """A metric of a frame as a number of rows of the table."""
-    import pandas as pd
-
     if weights is None:
         return int(value)
     if not isinstance(value, tuple):
         return int(weights.sum())  # the number of rows
-    unexpected = value[0]
-    if not isinstance(unexpected, pd.Series):
-        return None
+    unexpected = value[0]  # a series: which of the rows that were looked at are not as expected
     places = unexpected.index.to_numpy()[unexpected.to_numpy(dtype=bool)]
     return int(weights[places].sum())
 
 
-def _decide(
-    expectations: Sequence[Any],
-    totals: Sequence[Mapping[str, int]],
-    wanted: Sequence[Mapping[str, Any]],
-    engine: Any,
-) -> list[Outcome] | None:
-    outcomes = []
-    for expectation, total, needed in zip(expectations, totals, wanted, strict=True):
-        metrics = {
-            metric.id: [] if name.endswith(_VALUES) else total[name] for name, metric in needed.items()
-        }
-        try:
-            result = expectation.metrics_validate(
-                metrics=metrics,
-                runtime_configuration={"result_format": dict(_FORMAT)},
-                execution_engine=engine,
-            )
-        except Exception:  # noqa: BLE001 - whatever it raised, it is asked again on one frame, which reports it
-            return None
-        outcomes.append(_outcome(result))
-    return outcomes
+def _decide(expectation: Any, total: Mapping[str, int], needed: Mapping[str, Any], engine: Any) -> Outcome:
+    metrics: dict[Any, Any] = {
+        metric.id: [] if name.endswith(_VALUES) else total[name] for name, metric in needed.items()
+    }
+    return _outcome(
+        expectation.metrics_validate(
+            metrics=metrics,
+            runtime_configuration={"result_format": dict(_FORMAT)},
+            execution_engine=engine,
+        )
+    )
 
 
 def values_asked(expectation: Any, frame: "pd.DataFrame") -> int | None:
@@ -282,9 +283,13 @@ def _outcome(result: Any) -> Outcome:
 
 
 def _raised(info: Any) -> str:
+    """Type of the first exception in a chain of causes: the line after the last frame, up to its message."""
     details = [info] if isinstance(info, dict) and "raised_exception" in info else list((info or {}).values())
     for detail in details:
         if isinstance(detail, dict) and detail.get("raised_exception"):
-            last = str(detail.get("exception_traceback") or "").strip().rsplit("\n", 1)[-1]
-            return last.partition(":")[0].rsplit(".", 1)[-1].strip() or "an exception"
+            trace = str(detail.get("exception_traceback") or "").partition(
+                "Traceback (most recent call last):\n"
+            )[2]
+            line = next((line for line in trace.splitlines() if line[:1].strip()), "")
+            return line.partition(":")[0].rsplit(".", 1)[-1].strip() or "an exception"
     return ""

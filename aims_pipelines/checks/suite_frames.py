@@ -50,7 +50,9 @@ class Rows:
 
     def nameplate(self) -> "pd.DataFrame":
         """All columns and no rows."""
-        return _frame(self.schema.empty_table())
+        import pandas as pd
+
+        return pd.DataFrame(columns=list(self.names))
 
     def whole(self, columns: Sequence[str]) -> "pd.DataFrame":
         """Some columns, all rows."""
@@ -59,7 +61,7 @@ class Rows:
 
         if not columns:
             return pd.DataFrame(index=pd.RangeIndex(self.count))
-        return _frame(pa.Table.from_batches(list(self._read(columns)), _some(self.schema, columns)))
+        return _frame(pa.Table.from_batches(list(self._read(columns))))
 
     def pieces(self, columns: Sequence[str]) -> "Iterator[pd.DataFrame]":
         """Some columns, some rows at a time."""
@@ -75,7 +77,7 @@ class Rows:
         """
         import pyarrow as pa
 
-        if not _is_condensable(self.schema.field(column).type):
+        if not _is_condensable(_plain(self.schema.field(column).type)):
             return None
         parts: list[pa.Table] = []
         pending = 0
@@ -95,7 +97,7 @@ class Rows:
         merged = _merged(parts, column)
         return _frame(merged.select([column])), merged.column("").to_numpy()
 
-    def sample(self, rows: int, *, key: str, columns: Sequence[str] | None = None) -> "Rows":
+    def sample(self, rows: int, *, key: str) -> "Rows":
         """Draw rows: each is as likely as any other, and the same ones come out every time for the same key."""
         import numpy as np
         import pyarrow as pa
@@ -103,16 +105,26 @@ class Rows:
         seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
         chosen = np.sort(np.random.default_rng(seed).choice(self.count, size=rows, replace=False))
         kept, start = [], 0
-        for batch in self.batches(columns):
+        for batch in self._read(self.names):
             first, last = np.searchsorted(chosen, [start, start + batch.num_rows])
             if last > first:
                 kept.append(batch.take(pa.array(chosen[first:last] - start)))
             start += batch.num_rows
         table = pa.Table.from_batches(kept)
-        return Rows(schema=table.schema, count=rows, batches=batches_of(table))
+        return Rows(schema=table.schema, count=rows, batches=batches_of(table), piece=self.piece)
 
     def _read(self, columns: Sequence[str]) -> "Iterator[pa.RecordBatch]":
-        return (batch.select(list(columns)) for batch in self.batches(columns) if batch.num_rows)
+        import pyarrow as pa
+
+        kinds = {name: self.schema.field(name).type for name in columns}
+        encoded = any(_plain(kind) != kind for kind in kinds.values())
+        for batch in self.batches(columns):
+            if batch.num_rows:
+                yield (
+                    pa.record_batch({name: _decoded(batch.column(name)) for name in columns})
+                    if encoded
+                    else batch.select(list(columns))
+                )
 
     def _cut(self, columns: Sequence[str]) -> "Iterator[pa.Table]":
         """Rows in pieces of one size, whatever the size of the batches."""
@@ -138,7 +150,7 @@ class Rows:
 
         with_and_without = {}
         for name in columns:
-            kind = self.schema.field(name).type
+            kind = _plain(self.schema.field(name).type)
             without, with_one = (pa.array(values, kind).to_pandas().dtype for values in ([], [None]))
             if without != with_one:
                 with_and_without[name] = with_one
@@ -151,10 +163,23 @@ class Rows:
         return {name: kind for name, kind in with_and_without.items() if gaps[name]}
 
 
-def _some(schema: "pa.Schema", columns: Sequence[str]) -> "pa.Schema":
+def _plain(kind: "pa.DataType") -> "pa.DataType":
+    """Type of a column once it is laid out so that rows can be taken from it."""
     import pyarrow as pa
 
-    return pa.schema([schema.field(name) for name in columns])
+    if pa.types.is_run_end_encoded(kind):
+        return _plain(kind.value_type)
+    if pa.types.is_string_view(kind):
+        return pa.large_string()
+    return pa.large_binary() if pa.types.is_binary_view(kind) else kind
+
+
+def _decoded(array: "pa.Array") -> "pa.Array":
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    values = pc.run_end_decode(array) if pa.types.is_run_end_encoded(array.type) else array
+    return values if _plain(values.type) == values.type else values.cast(_plain(values.type))
 
 
 def _frame(table: "pa.Table") -> "pd.DataFrame":
@@ -176,7 +201,8 @@ def _is_condensable(kind: "pa.DataType") -> bool:
     return bool(
         types.is_boolean(kind)
         or types.is_integer(kind)
-        or types.is_decimal(kind)
+        or types.is_decimal128(kind)
+        or types.is_decimal256(kind)
         or types.is_string(kind)
         or types.is_large_string(kind)
         or types.is_date(kind)

@@ -89,7 +89,8 @@ def expectations_of(suite: Mapping[str, Any], shown: str) -> list[Any]:
     from aims_pipelines.checks.suite_engine import quietly
 
     parameters = suite.get("suite_parameters") or {}
-    expectations, faults = [], []
+    expectations: list[Any] = []
+    faults: list[Fault] = []
     with quietly():
         for place, item in enumerate(suite["expectations"]):
             try:

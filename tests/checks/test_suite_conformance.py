@@ -296,7 +296,7 @@ def compare(published):
 def told(outcome):
     """What an outcome says, NaN equal to itself."""
     keys = ("element_count", "missing_count", "unexpected_count", "observed_value")
-    return outcome.success, outcome.raised, repr([outcome.result.get(key) for key in keys])
+    return outcome.success, bool(outcome.raised), repr([outcome.result.get(key) for key in keys])
 
 
 def test_decimals_are_summed_to_what_great_expectations_sums_them_to(compare):
