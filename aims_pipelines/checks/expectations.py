@@ -17,6 +17,8 @@ from aims_pipelines.core.verdict import Finding, Status
 from aims_pipelines.records.models import ExpectationSuite
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from aims_pipelines.checks.suite_engine import Outcome
     from aims_pipelines.checks.suite_frames import Rows
 
@@ -83,7 +85,7 @@ def _rows(suite: ExpectationSuite, candidate: Candidate) -> "tuple[Rows, str]":
     from aims_pipelines.checks.suite_frames import Rows
 
     total, most = candidate.profile.rows, candidate.limits.max_suite_rows
-    rows = Rows(schema=next(candidate.batches()).schema, count=total, batches=candidate.batches)
+    rows = Rows(schema=_schema(candidate), count=total, batches=candidate.batches)
     if suite.rows is not None and suite.rows < min(total, most or total):
         remedy = "Take 'rows' out of the suite's entry in the record, or move the expectation to a suite without it."
         return rows.sample(suite.rows, key=candidate.digest), remedy
@@ -91,6 +93,18 @@ def _rows(suite: ExpectationSuite, candidate: Candidate) -> "tuple[Rows, str]":
         remedy = f"Raise the limit 'max_suite_rows' to at least {total}, or leave it out."
         return rows.sample(most, key=candidate.digest), remedy
     return rows, ""
+
+
+def _schema(candidate: Candidate) -> "pa.Schema":
+    """Types of the columns as data: texts that come as codes only because their file stores them so are texts."""
+    import pyarrow as pa
+
+    def kind(field: "pa.Field") -> "pa.DataType":
+        profiled = candidate.profile.columns.get(field.name)
+        as_data = profiled is None or profiled.storage_type.startswith("dictionary")
+        return field.type if as_data or not pa.types.is_dictionary(field.type) else field.type.value_type
+
+    return pa.schema([field.with_type(kind(field)) for field in next(candidate.batches()).schema])
 
 
 def _name(expectation: Any) -> str:

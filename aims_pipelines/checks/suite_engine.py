@@ -62,7 +62,7 @@ def quietly() -> Iterator[None]:
 
 
 @contextmanager
-def _numbers_read_at_once() -> Iterator[None]:
+def numbers_read_at_once() -> Iterator[None]:
     """Spare means, sums and deviations two loops over values in Python, with the same numbers as the outcome.
 
     Great Expectations looks for decimals in every column, where numbers cannot hold any; and for each decimal it walks
@@ -111,13 +111,12 @@ def _ask_engine(expectations: Sequence[Any], frame: "pd.DataFrame") -> list[Outc
     validator = Validator(execution_engine=engine)
     validator.metrics_calculator.show_progress_bars = False
     outcomes = []
-    with _numbers_read_at_once():
-        for expectation in expectations:
-            (result,) = validator.graph_validate(
-                configurations=[expectation.configuration],
-                runtime_configuration={"result_format": dict(_FORMAT)},
-            )
-            outcomes.append(_outcome(result))
+    for expectation in expectations:
+        (result,) = validator.graph_validate(
+            configurations=[expectation.configuration],
+            runtime_configuration={"result_format": dict(_FORMAT)},
+        )
+        outcomes.append(_outcome(result))
     engine.load_batch_data(
         "rows", frame.iloc[:0]
     )  # engine and manager hold each other, and would hold the frame
@@ -232,6 +231,9 @@ def values_asked(expectation: Any, frame: "pd.DataFrame") -> int | None:
     column = getattr(expectation, "column", None)
     if not isinstance(column, str):
         return None
+    rows = frame[column].notna() if column in frame else None
+    if getattr(expectation, "row_condition", None) is None and rows is not None:
+        return len(rows) if kind_of(expectation) in _ABOUT_MISSING else int(rows.sum())
     import great_expectations as gx
 
     condition = {

@@ -32,7 +32,7 @@ class Rows:
     """The rows that a suite is asked of.
 
     Args:
-        schema: Their columns.
+        schema: Their columns, with the types that they have as data; a batch may bring texts as a dictionary.
         count: How many there are.
         batches: Opens them, all columns or some, from the start.
         piece: Most rows of a piece.
@@ -77,23 +77,26 @@ class Rows:
         """
         import pyarrow as pa
 
-        if not _is_condensable(_plain(self.schema.field(column).type)):
+        kind = _plain(self.schema.field(column).type)
+        if not _is_condensable(kind):
             return None
         parts: list[pa.Table] = []
         pending = 0
-        for piece in self._cut((column,)):
-            counts = piece.column(0).value_counts()
-            if len(counts) * _REPEATS > len(piece):
+        for piece in self._cut((column,), codes=True):
+            distinct = 0
+            for chunk in piece.column(0).chunks:  # each may have a dictionary of its own
+                counts = chunk.value_counts()
+                values = _plainly(counts.field("values"), kind, codes=False)
+                parts.append(pa.table({column: values, "": counts.field("counts")}))
+                distinct += len(counts)
+            if distinct * _REPEATS > len(piece):
                 return None
-            parts.append(pa.table({column: counts.field("values"), "": counts.field("counts")}))
-            pending += len(counts)
+            pending += distinct
             if pending > _MOST_DISTINCT:
                 parts = [_merged(parts, column)]
                 pending = len(parts[0])
                 if pending > _MOST_DISTINCT // 2:
                     return None
-        if not parts:
-            return None
         merged = _merged(parts, column)
         return _frame(merged.select([column])), merged.column("").to_numpy()
 
@@ -113,26 +116,24 @@ class Rows:
         table = pa.Table.from_batches(kept)
         return Rows(schema=table.schema, count=rows, batches=batches_of(table), piece=self.piece)
 
-    def _read(self, columns: Sequence[str]) -> "Iterator[pa.RecordBatch]":
+    def _read(self, columns: Sequence[str], *, codes: bool = False) -> "Iterator[pa.RecordBatch]":
+        """Batches that have rows, in types that rows can be taken from; texts that came as codes only on request."""
         import pyarrow as pa
 
-        kinds = {name: self.schema.field(name).type for name in columns}
-        encoded = any(_plain(kind) != kind for kind in kinds.values())
+        kinds = {name: _plain(self.schema.field(name).type) for name in columns}
         for batch in self.batches(columns):
             if batch.num_rows:
-                yield (
-                    pa.record_batch({name: _decoded(batch.column(name)) for name in columns})
-                    if encoded
-                    else batch.select(list(columns))
+                yield pa.record_batch(
+                    {name: _plainly(batch.column(name), kind, codes=codes) for name, kind in kinds.items()}
                 )
 
-    def _cut(self, columns: Sequence[str]) -> "Iterator[pa.Table]":
+    def _cut(self, columns: Sequence[str], *, codes: bool = False) -> "Iterator[pa.Table]":
         """Rows in pieces of one size, whatever the size of the batches."""
         import pyarrow as pa
 
         pool: list[pa.RecordBatch] = []
         room = self.piece
-        for batch in self._read(columns):
+        for batch in self._read(columns, codes=codes):
             start = 0
             while start < batch.num_rows:
                 pool.append(batch.slice(start, room))
@@ -174,12 +175,15 @@ def _plain(kind: "pa.DataType") -> "pa.DataType":
     return pa.large_binary() if pa.types.is_binary_view(kind) else kind
 
 
-def _decoded(array: "pa.Array") -> "pa.Array":
+def _plainly(array: "pa.Array", kind: "pa.DataType", *, codes: bool) -> "pa.Array":
+    """A column in the type that it has as data; a dictionary of texts stays one if codes will do."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     values = pc.run_end_decode(array) if pa.types.is_run_end_encoded(array.type) else array
-    return values if _plain(values.type) == values.type else values.cast(_plain(values.type))
+    if values.type == kind or (codes and pa.types.is_dictionary(values.type)):
+        return values
+    return values.cast(kind)
 
 
 def _frame(table: "pa.Table") -> "pd.DataFrame":

@@ -1,10 +1,18 @@
 """A suite asked of the rows of a table, in no more memory than the columns of one expectation take."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from aims_pipelines.checks.suite_engine import Outcome, add_up, ask, quietly, values_asked
+from aims_pipelines.checks.suite_engine import (
+    Outcome,
+    add_up,
+    ask,
+    numbers_read_at_once,
+    quietly,
+    values_asked,
+)
 from aims_pipelines.checks.suite_reach import Need, Reach, need_of
 
 if TYPE_CHECKING:
@@ -13,6 +21,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from aims_pipelines.checks.suite_frames import Rows
+
+#: Sets of columns that are worked on at a time: one is read while another is judged.
+_AT_ONCE: Final = 2
 
 
 def run(expectations: Sequence[Any], rows: "Rows") -> list[Outcome]:
@@ -24,17 +35,24 @@ def run(expectations: Sequence[Any], rows: "Rows") -> list[Outcome]:
     Returns:
         One outcome an expectation, in their order.
     """
-    needs = [need_of(expectation, rows.names) for expectation in expectations]
     groups: dict[tuple[str, ...], dict[Reach, list[int]]] = {}
-    for place, need in enumerate(needs):
+    for place, expectation in enumerate(expectations):
+        need = need_of(expectation, rows.names)
         groups.setdefault(need.columns, {}).setdefault(_way(need, rows), []).append(place)
+
+    def answers(group: "tuple[tuple[str, ...], dict[Reach, list[int]]]") -> dict[int, Outcome]:
+        columns, ways = group
+        asking = _Asking(rows, columns)
+        found: dict[int, Outcome] = {}
+        for way, places in ways.items():
+            told = asking.answers(way, [expectations[place] for place in places])
+            found |= dict(zip(places, told, strict=True))
+        return found
+
     outcomes: dict[int, Outcome] = {}
-    with quietly():
-        for columns, ways in groups.items():
-            asking = _Asking(rows, columns)
-            for way, places in ways.items():
-                answers = asking.answers(way, [expectations[place] for place in places])
-                outcomes |= dict(zip(places, answers, strict=True))
+    with quietly(), numbers_read_at_once(), ThreadPoolExecutor(_AT_ONCE) as pool:
+        for found in pool.map(answers, groups.items()):
+            outcomes |= found
     return [outcomes[place] for place in range(len(expectations))]
 
 

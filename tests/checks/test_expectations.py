@@ -2,12 +2,16 @@ import json
 import logging
 import pkgutil
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
+from aims_pipelines.checks.rows import batches_of
 from aims_pipelines.core.verdict import NotApplicable, Status
+from aims_pipelines.measure import measure_file
 
 TABLE = pa.table(
     {
@@ -431,3 +435,36 @@ def test_where_the_loops_over_values_are_gone_nothing_is_put_in_their_place(run,
     monkeypatch.delattr(place, name)
     run(mean, table=amounts)
     assert not hasattr(place, name)
+
+
+def test_a_file_whose_texts_are_stored_as_codes_is_answered_like_the_table_in_it(build, answer, tmp_path):
+    table = pa.table(
+        {
+            "city": pa.array(["Ulm", "Kiel", None, "Ulm"] * 3_000),
+            "name": [f"Ada {number}" for number in range(12_000)],
+            "class": pa.array(["a", "b", None, "a"] * 3_000).dictionary_encode(),
+        }
+    )
+    asked = [
+        expect("expect_column_values_to_match_regex", column=name, regex="^[UAa]", mostly=0.3)
+        for name in table.column_names
+    ]
+    asked += [
+        expect("expect_column_values_to_be_of_type", column="class", type_="CategoricalDtypeType"),
+        expect("expect_column_values_to_be_of_type", column="city", type_="str"),
+        expect("expect_column_most_common_value_to_be_in_set", column="city", value_set=["Ulm"]),
+        expect("expect_column_distinct_values_to_equal_set", column="city", value_set=["Ulm", "Kiel"]),
+        expect("expect_column_max_to_be_between", column="city", max_value="V"),
+        expect("expect_column_pair_values_to_be_equal", column_A="city", column_B="name", mostly=0.0),
+    ]
+    (tmp_path / "quality.json").write_text(json.dumps({"expectations": asked}), encoding="utf-8")
+    path = tmp_path / "table.parquet"
+    parquet.write_table(table, path, row_group_size=5_000)
+    for entry in ({}, {"rows": 6_000}):
+        record = {"expectations": [{"path": "quality.json", **entry}]}
+        memory = build(table, record=record, records_dir=tmp_path)
+        measured = measure_file(path)
+        file = replace(memory, profile=measured.profile, batches=batches_of(path))
+        assert next(file.batches()).schema.field("city").type == pa.dictionary(pa.int32(), pa.string())
+        assert answer("expectations", file) == answer("expectations", memory)
+    assert answer("expectations", memory).status is not Status.FAIL
