@@ -38,7 +38,7 @@ def run(expectations: Sequence[Any], rows: "Rows") -> list[Outcome]:
     groups: dict[tuple[str, ...], dict[Reach, list[int]]] = {}
     for place, expectation in enumerate(expectations):
         need = need_of(expectation, rows.names)
-        groups.setdefault(need.columns, {}).setdefault(_way(need, rows), []).append(place)
+        groups.setdefault(need.columns, {}).setdefault(_way(need), []).append(place)
 
     def answers(group: "tuple[tuple[str, ...], dict[Reach, list[int]]]") -> dict[int, Outcome]:
         columns, ways = group
@@ -56,12 +56,9 @@ def run(expectations: Sequence[Any], rows: "Rows") -> list[Outcome]:
     return [outcomes[place] for place in range(len(expectations))]
 
 
-def _way(need: Need, rows: "Rows") -> Reach:
-    """How to ask: categories are only comparable within a column as a whole, and what is missing is reported there."""
-    import pyarrow as pa
-
-    whole = need.missing or any(pa.types.is_dictionary(rows.schema.field(name).type) for name in need.columns)
-    return Reach.COLUMNS if whole and need.reach in (Reach.VALUES, Reach.ROWS, Reach.DISTINCT) else need.reach
+def _way(need: Need) -> Reach:
+    """How to ask: what an expectation names and the table lacks is reported by Great Expectations on one frame."""
+    return Reach.COLUMNS if need.missing and need.reach is not Reach.TABLE else need.reach
 
 
 class _Asking:
