@@ -25,6 +25,9 @@ MOST_CATEGORIES: Final = 50
 #: Rows at either end of a column of numbers whose values are drawn in to the next one.
 TAIL: Final = 10
 
+#: Evidently writes names into a script as they are, which any of them could end, and begin one of its own.
+_HARMLESS: Final = str.maketrans("<>", "‹›")
+
 _NOTE: Final = (
     '<p style="margin: 1em; font-family: sans-serif">Up to {values:,} values a column, laid out as the profiles of the '
     "reference ({before:,} rows) and of the candidate ({after:,} rows) say, each column by itself. Not shown: personal "
@@ -57,11 +60,12 @@ def drift_report(
     for place, name in enumerate(_shown(reference, current, record)):
         columns = reference.columns[name], current.columns[name]
         if columns[0].kind is Kind.NUMERIC:
-            numbers.append(name)
+            numbers.append(name.translate(_HARMLESS))
             drawn = [_numbers(column, values, seed=place) for column in columns]
         else:
             drawn = _categories(*columns, fewest, values, seed=place)
-        before[name], after[name] = drawn
+        shown = name.translate(_HARMLESS)
+        before[shown], after[shown] = drawn
     if not before:
         return None
     page = _render(pd.DataFrame(before), pd.DataFrame(after), numbers)
@@ -156,7 +160,7 @@ def _spread(
     import numpy as np
     import pandas as pd
 
-    labels = [*(names.get(name, name) for name in counts), None]
+    labels = [*(names.get(name, name).translate(_HARMLESS) for name in counts), None]
     each = np.array([*counts.values(), rows - sum(counts.values())])
     size = min(values, rows)
     ranks = ((np.arange(size) + 0.5) * rows / size).astype(np.int64)

@@ -1,3 +1,4 @@
+import re
 import time
 
 import numpy as np
@@ -94,6 +95,15 @@ def test_values_of_single_rows_do_not_show_in_the_extremes(draw, check_module):
     )
     assert sorted(set(drawn))[0] == np.sort(pay)[10]
     assert sorted(set(drawn))[-1] == np.sort(pay)[-11]
+
+
+def test_names_in_the_data_cannot_end_the_script_that_they_are_written_into(draw):
+    script = "</script><script>alert(1)</script>"
+    table = pa.table({f"{script}c": [script, ">50K"] * 500, f"{script}n": [1.0, 2.0] * 500})
+    page = draw(table, table)
+    assert "alert(1)" in page
+    assert "\\u203a50K" in page
+    assert not re.search(r"[<>][^<>]{0,20}alert\(1\)", page)
 
 
 def test_the_page_loads_nothing_from_elsewhere(page):

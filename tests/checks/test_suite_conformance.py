@@ -349,7 +349,7 @@ def test_what_an_expectation_is_given(kind, arguments, reach):
 
 @pytest.mark.timeout(3600)
 @pytest.mark.skipif(
-    not os.environ.get("AIMS_EVERY_CASE"), reason="half an hour; set AIMS_EVERY_CASE to run it"
+    not os.environ.get("AIMS_EVERY_CASE"), reason="some minutes; set AIMS_EVERY_CASE to run it"
 )
 def test_every_column_is_answered_as_one_frame(compare):
     some = {name: TABLE[name] for name in TABLE.column_names if name not in ("money", "debt")}
