@@ -132,7 +132,11 @@ def _judged(target: str, expectation: Any, outcome: "Outcome", rows: "Rows", *, 
         return _finding(target, Status.FAIL, _failure(kind, outcome, figures), remedy=_REMEDY, **figures)
     if _looked_at_nothing(expectation, outcome):
         reason = "there was no value to look at; Great Expectations calls that a success"
-        return _finding(target, Status.INCONCLUSIVE, reason, remedy="Find out why the values are missing.")
+        conditional = getattr(expectation, "row_condition", None) is not None
+        remedy = "Find out why the values are missing" + (
+            ", or no row meets the condition." if conditional else "."
+        )
+        return _finding(target, Status.INCONCLUSIVE, reason, remedy=remedy)
     if if_sampled and _about_whole_table(kind):
         reason = "it speaks of the whole table, but was asked of a sample"
         return _finding(target, Status.INCONCLUSIVE, reason, remedy=if_sampled)
