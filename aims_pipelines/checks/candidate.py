@@ -49,7 +49,10 @@ class Batches(Protocol):
     """Opens the rows of a table again."""
 
     def __call__(self, columns: Sequence[str] | None = None) -> "Iterator[pa.RecordBatch]":
-        """Record batches from the start, of some columns or all; whoever asks takes the columns by name."""
+        """Record batches from the start, of some columns or all; whoever asks takes the columns by name.
+
+        May be called again before the last ones are read, and from another thread.
+        """
         ...
 
 

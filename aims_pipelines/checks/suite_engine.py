@@ -9,6 +9,7 @@ No data context is made for that, so that the one which the user's own code may 
 
 import copy
 import logging
+import threading
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,11 +23,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+#: What is changed in Great Expectations for a while is changed back by whoever changed it.
+_ALONE: Final = threading.RLock()
 #: Counts, and none of the values that were not expected.
 _FORMAT: Final = {"result_format": "BASIC", "partial_unexpected_count": 0}
-_COUNT, _CONDITION, _VALUES = ".unexpected_count", ".condition", ".unexpected_values"
 #: Expectations for which a missing value is something to look at.
 _ABOUT_MISSING: Final = ("ExpectColumnProportionOfNonNullValuesToBeBetween",)
+_COUNT, _CONDITION, _VALUES = ".unexpected_count", ".condition", ".unexpected_values"
 _FILTERED, _ROWS = ".filtered_row_count", "table.row_count"
 
 
@@ -49,21 +52,24 @@ class Outcome:
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Keep Great Expectations from logging and warning: its messages quote values."""
+    """Keep Great Expectations from logging and warning: its messages quote values. One thread at a time."""
     logger = logging.getLogger("great_expectations")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
+    with _ALONE:
+        level = logger.level
+        logger.setLevel(logging.CRITICAL + 1)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                yield
+        finally:
+            logger.setLevel(level)
 
 
 @contextmanager
 def numbers_read_at_once() -> Iterator[None]:
     """Spare means, sums and deviations two loops over values in Python, with the same numbers as the outcome.
+
+    Within :func:`quietly`, so that no two threads do it at a time.
 
     Great Expectations looks for decimals in every column, where numbers cannot hold any; and for each decimal it walks
     the stack before it calls ``float``, which takes milliseconds a value.
@@ -117,10 +123,31 @@ def _ask_engine(expectations: Sequence[Any], frame: "pd.DataFrame") -> list[Outc
             runtime_configuration={"result_format": dict(_FORMAT)},
         )
         outcomes.append(_outcome(result))
-    engine.load_batch_data(
-        "rows", frame.iloc[:0]
-    )  # engine and manager hold each other, and would hold the frame
+    # Engine and batch manager hold each other, and would hold the frame until the garbage is collected.
+    engine.load_batch_data("rows", frame.iloc[:0])
     return outcomes
+
+
+def is_computable(expectation: Any, names: "pd.DataFrame") -> bool:
+    """Whether all that an expectation is about can be computed on pandas at all; queries in SQL cannot.
+
+    Args:
+        expectation: Any.
+        names: A frame with the columns of the table, and no rows.
+    """
+    from great_expectations.exceptions import MetricProviderError
+    from great_expectations.execution_engine import PandasExecutionEngine
+    from great_expectations.validator.metrics_calculator import MetricsCalculator
+
+    engine = PandasExecutionEngine(batch_data_dict={"rows": names})
+    try:
+        needed = expectation.get_validation_dependencies(execution_engine=engine, runtime_configuration={})
+        MetricsCalculator(engine).build_metric_dependency_graph(needed.get_metric_configurations())
+    except MetricProviderError:
+        return False
+    except Exception:  # noqa: BLE001 - then asking it will tell
+        return True
+    return True
 
 
 def add_up(
@@ -285,13 +312,20 @@ def _outcome(result: Any) -> Outcome:
 
 
 def _raised(info: Any) -> str:
-    """Type of the first exception in a chain of causes: the line after the last frame, up to its message."""
+    """Type of the exception that an expectation met, or of its first cause where it is only wrapped.
+
+    It stands in the line after the last frame of a traceback, before a message that may have lines of its own.
+    """
     details = [info] if isinstance(info, dict) and "raised_exception" in info else list((info or {}).values())
     for detail in details:
         if isinstance(detail, dict) and detail.get("raised_exception"):
-            trace = str(detail.get("exception_traceback") or "").partition(
+            traces = str(detail.get("exception_traceback") or "").split(
                 "Traceback (most recent call last):\n"
-            )[2]
-            line = next((line for line in trace.splitlines() if line[:1].strip()), "")
-            return line.partition(":")[0].rsplit(".", 1)[-1].strip() or "an exception"
+            )
+            ends = [
+                next((line for line in trace.splitlines() if line[:1].strip()), "") for trace in traces[1:]
+            ]
+            kinds = [end.partition(":")[0].rsplit(".", 1)[-1].strip() for end in ends]
+            wrapped = bool(kinds) and kinds[-1] == "MetricResolutionError"
+            return (kinds[0 if wrapped else -1] if kinds else "") or "an exception"
     return ""

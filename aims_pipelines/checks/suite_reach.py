@@ -93,6 +93,7 @@ _REACHES: Final = {
         "ExpectCompoundColumnsToBeUnique",
         "ExpectTableRowCountToBeBetween",
         "ExpectTableRowCountToEqual",
+        "ExpectTableRowCountToEqualOtherTable",
     ),
 }
 _REACH: Final = {name: reach for reach, names in _REACHES.items() for name in names}

@@ -9,6 +9,7 @@ from aims_pipelines.checks.suite_engine import (
     Outcome,
     add_up,
     ask,
+    is_computable,
     numbers_read_at_once,
     quietly,
     values_asked,
@@ -77,6 +78,17 @@ class _Asking:
                 return answers
             if len(expectations) > 1:  # one of them, perhaps: the others can still be added up
                 return [self.answers(way, [expectation])[0] for expectation in expectations]
+        if way is Reach.TABLE:  # one by one: no frame of everything is made for those that cannot use it
+            return [self._about_everything(expectation) for expectation in expectations]
+        return self._on_one_frame(way, expectations)
+
+    def _about_everything(self, expectation: Any) -> Outcome:
+        names = self._rows.nameplate()
+        if not is_computable(expectation, names):
+            return ask([expectation], names)[0]
+        return self._on_one_frame(Reach.TABLE, [expectation])[0]
+
+    def _on_one_frame(self, way: Reach, expectations: Sequence[Any]) -> list[Outcome]:
         frame = self._frame(way)
         answers = ask(expectations, frame)
         if way is Reach.NAMES:

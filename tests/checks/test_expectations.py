@@ -2,6 +2,7 @@ import json
 import logging
 import pkgutil
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -145,6 +146,36 @@ def test_the_text_of_an_exception_is_not_passed_on(run, caplog, capfd):
     verdict = run(number, expect("expect_column_mean_to_be_between", column="name", min_value=1))
     assert {item.reason for item in verdict.problems} == {"the expectation raised TypeError"}
     assert "Ada" not in repr(verdict) + caplog.text + "".join(capfd.readouterr())
+
+
+def test_an_expectation_that_needs_a_database_says_so_and_is_given_no_rows(build, answer, tmp_path):
+    query = expect("unexpected_rows_expectation", unexpected_rows_query="select * from {batch}")
+    (tmp_path / "quality.json").write_text(json.dumps({"expectations": [query]}), encoding="utf-8")
+    opened = []
+
+    def batches(columns=None):
+        opened.append(columns)
+        return iter(TABLE.to_batches())
+
+    record = {"expectations": [{"path": "quality.json"}]}
+    verdict = answer("expectations", build(TABLE, record=record, records_dir=tmp_path, batches=batches))
+    (problem,) = verdict.problems
+    assert (problem.status, "on pandas" in problem.reason) == (Status.INCONCLUSIVE, True)
+    assert len(opened) == 1  # for the schema
+
+
+def test_suites_of_several_threads_leave_great_expectations_as_it_was(build, answer, tmp_path):
+    import great_expectations.util as place
+
+    mean = expect("expect_column_mean_to_be_between", column="amount", min_value=0)
+    (tmp_path / "quality.json").write_text(json.dumps({"expectations": [mean]}), encoding="utf-8")
+    record = {"expectations": [{"path": "quality.json"}]}
+    candidate = build(TABLE, record=record, records_dir=tmp_path)
+    before = dict(vars(place)), logging.getLogger("great_expectations").level
+    with ThreadPoolExecutor(4) as pool:
+        verdicts = list(pool.map(answer, ["expectations"] * 12, [candidate] * 12))
+    assert {verdict.status for verdict in verdicts} == {Status.PASS}
+    assert (dict(vars(place)), logging.getLogger("great_expectations").level) == before
 
 
 def test_an_expectation_about_a_column_that_is_not_there_says_so(run):
