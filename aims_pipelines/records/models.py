@@ -185,6 +185,12 @@ class Limits(Part):
     )
     max_outliers: Fraction = Field(0.02, description="Largest share of outlying values in a numeric column.")
     outlier_action: OutlierAction = Field(OutlierAction.FLAG, description="What to do with outlying values.")
+    max_suite_rows: int | None = Field(
+        None,
+        ge=1,
+        description="Most rows that a Great Expectations suite is asked of; of a larger table a sample, of any "
+        "table all rows if absent.",
+    )
     min_group_size: int = Field(100, ge=1, description="Fewest rows for which a group is judged.")
     min_group_share: Fraction = Field(
         0.0, description="Smallest share of the rows that each group must have."
