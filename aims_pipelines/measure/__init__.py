@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from aims_pipelines.measure.comparison import Comparison, compare
     from aims_pipelines.measure.frames import profile_frame, to_arrow
     from aims_pipelines.measure.kernel import Measured, content_digest, measure, profile_table
+    from aims_pipelines.measure.periods import profile_periods
     from aims_pipelines.measure.readers import measure_file, open_batches, read_table
     from aims_pipelines.measure.saved import read_profile, write_profile
     from aims_pipelines.measure.serialise import from_bytes, to_bytes, without_rows
@@ -31,6 +32,7 @@ __all__ = [
     "open_batches",
     "profile_file",
     "profile_frame",
+    "profile_periods",
     "profile_spark",
     "profile_table",
     "read_profile",
@@ -55,6 +57,7 @@ _HOMES = {
     "open_batches": "aims_pipelines.measure.readers",
     "profile_file": "aims_pipelines.measure.table_files",
     "profile_frame": "aims_pipelines.measure.frames",
+    "profile_periods": "aims_pipelines.measure.periods",
     "profile_spark": "aims_pipelines.measure.spark",
     "profile_table": "aims_pipelines.measure.kernel",
     "read_profile": "aims_pipelines.measure.saved",

@@ -1,7 +1,7 @@
 """One table in several files: which files those are, whether they fit together, and one pass over all of them."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
@@ -93,18 +93,30 @@ class TableFiles:
     ) -> Profile:
         """Profile all rows: their columns, or the named top-level ones."""
         whole = empty_profile()
-        for file, source in zip(self.files, self._sources, strict=True):
-            names = source.schema.names
-            places = [names.index(name) for name in (names if columns is None else columns)]
-            schema = pa.schema([source.schema.field(place) for place in places])
-            try:
+        for place in range(len(self.files)):
+            with self.reading(place, columns) as (schema, windows):
                 run = Pass(schema, groups=groups, rows=rows, keys=keys)
-                with self._reading(file), windows_in(source) as windows:
-                    run.run(_Chosen(window, places) for window in windows)
-            except BadInput as error:
-                raise BadInput(_placed(fault, str(file)) for fault in error.faults) from error
+                run.run(windows)
             whole = merge(whole, run.result().profile)
         return whole
+
+    @contextmanager
+    def reading(
+        self, place: int, columns: Sequence[str] | None = None
+    ) -> Iterator[tuple[pa.Schema, Iterator[Window]]]:
+        """Read one of the files: its schema and windows, all columns or the named top-level ones.
+
+        Faults of bad input that are found inside are said to be that file's.
+        """
+        file, source = self.files[place], self._sources[place]
+        names = source.schema.names
+        places = [names.index(name) for name in (names if columns is None else columns)]
+        schema = pa.schema([source.schema.field(number) for number in places])
+        try:
+            with self._reading(file), windows_in(source) as windows:
+                yield schema, (_Chosen(window, places) for window in windows)
+        except BadInput as error:
+            raise BadInput(_placed(fault, str(file)) for fault in error.faults) from error
 
     def _reading(self, file: Path) -> AbstractContextManager[object]:
         count = len(self.files)
