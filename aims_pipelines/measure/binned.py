@@ -68,12 +68,20 @@ class Bins:
         self._table.take(keys, out=slots, mode="clip")
         counts = np.bincount(slots, minlength=len(self.points))
         if counts[0]:
-            fresh, times = np.unique(keys[slots == 0], return_counts=True)
-            self._table[fresh] = np.arange(len(self.points), len(self.points) + len(fresh))
-            self.points = np.concatenate((self.points, representatives(fresh + self._base, self.bits)))
-            counts = np.concatenate((counts, times))
+            unknown = keys[slots == 0]
+            self._number(unknown)
             counts[0] = 0
+            counts = _lengthened(counts, len(self.points))
+            counts += np.bincount(self._table[unknown], minlength=len(self.points))
         return counts
+
+    def _number(self, keys: Slots) -> None:
+        """Give slots to all keys that share sign and exponent with new ones: where one value lies, others will."""
+        octaves = np.unique(keys >> MANTISSA_BITS) << MANTISSA_BITS
+        fresh = (octaves[:, None] + np.arange(1 << MANTISSA_BITS)).ravel()
+        fresh = fresh[self._table[fresh] == 0]
+        self._table[fresh] = np.arange(len(self.points), len(self.points) + len(fresh))
+        self.points = np.concatenate((self.points, representatives(fresh, self.bits)))
 
     def _slot_of(self, point: float) -> int:
         """Slot of a point that has no place in the table: zero or an infinity."""
@@ -90,15 +98,20 @@ class Bins:
         self._low, self._high = min(self._low, smallest), max(self._high, largest)
         ends = np.array([self._low, self._high])
         bits = bits_for(ends, self.bits)
-        points, places = np.unique(representatives(keys_of(self.points[1:], bits), bits), return_inverse=True)
+        known = representatives(keys_of(self.points[1:], bits), bits)
+        between = np.zeros(0, np.int64)
+        if bits > MANTISSA_BITS:  # there are not many keys: all of them get slots
+            base, top = sorted(keys_of(ends, bits).tolist())
+            between = np.arange(base, top + 1)
+        points = np.unique(np.concatenate((known, representatives(between, bits))))
+        places = np.searchsorted(points, known)
         self._renumber(np.concatenate((np.zeros(1, np.int64), places + 1)), len(points) + 1)
         self.points, self.bits = np.concatenate((np.full(1, np.nan), points)), bits
         slots = np.arange(1, len(points) + 1)
         if bits == MANTISSA_BITS:
             self._base, self._table = 0, np.zeros(KEYS, np.int64)
         else:
-            base, top = sorted(keys_of(ends, bits).tolist())
-            self._base, self._table = base, np.zeros(top - base + 1, np.int64)
+            self._base, self._table = base, np.zeros(len(between), np.int64)
             placed = _is_ordinary(points)  # the others are found by _slot_of
             points, slots = points[placed], slots[placed]
         self._table[keys_of(points, bits) - self._base] = slots

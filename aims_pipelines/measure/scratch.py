@@ -6,7 +6,7 @@ import numpy as np
 
 #: Values worked on at a time. Longer blocks fall out of the second-level cache; shorter ones make threads wait for
 #: each other more often, as every array operation gives Python's lock away and takes it back.
-BLOCK = 1 << 15
+BLOCK = 1 << 16
 
 
 class _Scratch(threading.local):
