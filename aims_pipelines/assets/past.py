@@ -113,7 +113,8 @@ class Kept:
             try:
                 table = self._project.store.read_judged(dataset, digest)
             except StoreUnavailable as error:
-                raise RowsNotKept(str(error).split(". ", maxsplit=1)[0].rstrip(".")) from error
+                cause = getattr(error.__cause__, "strerror", None) or "not there as they were kept"
+                raise RowsNotKept(f"the stored rows cannot be read ({cause})") from error
             if content_digest(table) != digest:
                 raise RowsNotKept(f"the stored rows of {digest[:19]}… are not those that were judged")
             self._rows = ((dataset, digest), table)

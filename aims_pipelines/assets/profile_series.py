@@ -50,7 +50,11 @@ def read_series(files: Sequence[Path]) -> tuple[Saved, ...]:
     from aims_pipelines.measure.saved import is_saved_profile
 
     found, faults = [], []
+    seen: set[Path] = set()
     for file in files:
+        if file.resolve() in seen:
+            faults.append(Fault(where=str(file), expected="each file once", found="it twice"))
+        seen.add(file.resolve())
         if file.is_file() and not is_saved_profile(file):
             remedy = f"If it is a table, profile it first: aims profile {file} --out FILE"
             faults.append(
@@ -242,8 +246,11 @@ def _series_faults(series: Sequence[Saved]) -> Iterator[Fault]:
             found=str(len(series)) if series else "none",
         )
     for item in series[1:]:
+        remedy = (
+            f"Make it again with the groups of the first: aims profile FILE --like {series[0].name} --out NEW"
+        )
         for fault in grouping_faults(series[0].profile, item.profile):
-            yield replace(fault, where=f"{item.name}: {fault.where}")
+            yield replace(fault, where=f"{item.name}: {fault.where}", remedy=remedy)
 
 
 def _column_faults(series: Sequence[Saved], label: str | None, ignore: Sequence[str]) -> Iterator[Fault]:

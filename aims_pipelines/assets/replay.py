@@ -105,14 +105,12 @@ class _Scene:
         recorded = _recorded(item)
         now, candidate = self._ask(item, self.now)
         proposed: Side | None = None
-        holds: Callable[[Asked], bool] = self._untouched
+        unchanged = self._unchanged_since(item, recorded)
         if self.proposed is not None:
             asked = now
             if self.proposed != self.now:
                 asked, _ = self._ask(item, self.proposed, before=candidate, known=now)
-            proposed = side(asked, recorded=recorded, stages=self.proposed.stages, holds=holds)
-        else:
-            holds = self._unchanged_since(item, recorded)
+            proposed = side(asked, recorded=recorded, stages=self.proposed.stages, holds=self._untouched)
         return Window(
             name=item.entry,
             at=item.at,
@@ -122,7 +120,12 @@ class _Scene:
             rows=item.rows,
             let_stand=item.version is not None,
             then=_then(recorded),
-            now=side(now, recorded=recorded, stages=self.now.stages, holds=holds),
+            now=side(
+                now,
+                recorded=recorded,
+                stages=self.now.stages,
+                holds=lambda asked: unchanged(asked) or (proposed is not None and self._untouched(asked)),
+            ),
             proposed=proposed,
         )
 
@@ -206,6 +209,8 @@ class _Scene:
                 f"Refused before they could be judged, and so not replayed, over all time: {not_judged} "
                 f"{'candidate' if not_judged == 1 else 'candidates'}."
             )
+        if policy.id != self.now.policy.id:
+            yield f"The policy '{policy.id}' takes the place of '{self.now.policy.id}'."
         changed = frozenset() if self.proposed is None else differing_limits(self.now, self.proposed)
         treated = any(item.circumstances.get("treated") for item in judged)
         if "outlier_action" in changed or (treated and changed & {"max_outliers", "drift_reference"}):

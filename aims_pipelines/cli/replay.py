@@ -1,11 +1,12 @@
 """``aims replay``: what a policy would have done to past windows, before it is put in force."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from aims_pipelines.stats.replay import Replay
 
 EXIT_CODES = {Status.PASS: 0, Status.FAIL: 1, Status.INCONCLUSIVE: 3}
+_Read = TypeVar("_Read")
 _DAYS = re.compile(r"([1-9][0-9]{0,4})d")
 
 
@@ -94,7 +96,7 @@ def replay(  # noqa: PLR0917 - the options of a command
     2 bad input, 3 if the past cannot tell.
     """
     now = datetime.now(UTC)
-    faults = _faults(files or [], now=now, since=since, budget=budget)
+    faults = _faults(now=now, since=since, budget=budget)
     if profiles:
         only_project = {
             "--dataset": dataset,
@@ -169,9 +171,12 @@ def _of_project(
 
     project = find_project()
     records = project.records()
+    faults: list[Fault] = []
     for name in datasets:
-        records.dataset(name)
-    proposal = read_proposal(records, file=policy, limits=settings, stages=stages)
+        _collected(faults, partial(records.dataset, name))
+    proposal = _collected(faults, lambda: read_proposal(records, file=policy, limits=settings, stages=stages))
+    if faults:
+        raise BadInput(faults)
     with patience("Judging past windows again"):
         return replay_project(
             project,
@@ -201,14 +206,18 @@ def _of_profiles(
     from aims_pipelines.records.proposal import read_limits
     from aims_pipelines.stats.replay import Replay
 
-    tried = read_limits(settings)
-    stated = None if policy is None else read_stated(policy)
+    faults: list[Fault] = []
+    tried = _collected(faults, lambda: read_limits(settings))
+    stated = None if policy is None else _collected(faults, lambda: read_stated(policy))
+    series = _collected(faults, lambda: read_series(files))
+    if faults or series is None:
+        raise BadInput(faults)
     limits = Limits() if stated is None else stated.limits
     if rolling:
         limits = limits.model_copy(update={"drift_reference": Reference.PREVIOUS})
     with patience("Judging profiles again"):
         made = replay_profiles(
-            read_series(files),
+            series,
             limits=limits,
             now=now,
             proposed=limits.model_copy(update=tried) if tried else None,
@@ -219,6 +228,15 @@ def _of_profiles(
             notes=() if stated is None else stated.notes,
         )
     return Replay(datasets=(made,), at=now)
+
+
+def _collected(faults: list[Fault], read: Callable[[], _Read]) -> _Read | None:
+    """What is read; or ``None``, its faults added to the others."""
+    try:
+        return read()
+    except BadInput as error:
+        faults += error.faults
+        return None
 
 
 def _printed(made: "Replay", form: Format, *, to_file: bool) -> str:
@@ -235,7 +253,7 @@ def _printed(made: "Replay", form: Format, *, to_file: bool) -> str:
     return markdown(made) if form is Format.MARKDOWN else text(made, to_file=to_file)
 
 
-def _faults(files: list[Path], *, now: datetime, since: str | None, budget: float | None) -> list[Fault]:
+def _faults(*, now: datetime, since: str | None, budget: float | None) -> list[Fault]:
     faults = []
     start = None if since is None else _start(since, now)
     if since is not None and start is None:
@@ -259,11 +277,6 @@ def _faults(files: list[Path], *, now: datetime, since: str | None, budget: floa
                 else "",
             )
         )
-    seen: set[Path] = set()
-    for file in files:
-        if file.resolve() in seen:
-            faults.append(Fault(where=str(file), expected="each file once", found="it twice"))
-        seen.add(file.resolve())
     return faults
 
 

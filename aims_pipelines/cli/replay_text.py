@@ -113,13 +113,12 @@ def _turned(found: "Sequence[story.Turn]") -> object:
 
 
 def _cells(turn: "story.Turn") -> tuple[str, ...]:
-    effect = f"{turn.effect.value}{', but another check keeps it out' if turn.stays_out else ''}"
-    return (turn.day, turn.window, turn.check, turn.target, turn.observed, turn.limit, effect)
+    return (turn.day, turn.window, turn.check, turn.target, turn.observed, turn.limit, turn.result)
 
 
 def _facts(item: "DatasetReplay") -> str:
     period = story.period(item.windows)
-    parts = [f"{len(item.windows):,} windows{f', {period}' if period else ''}", *item.changes]
+    parts = [f"{story.windows(len(item.windows))}{f', {period}' if period else ''}", *item.changes]
     return "; ".join(parts)
 
 
@@ -127,7 +126,7 @@ def _remarks(item: "DatasetReplay", turned: int) -> list[str]:
     lines = []
     if turned > _MOST_TURNS:
         lines.append(f"… and {turned - _MOST_TURNS} more; --format json has all of them.")
-    lines.append(f"Refused would be {story.alarms(item)}.")
+    lines.append(f"False alarms: {story.alarms(item)}.")
     lines += [f"Not replayed: {line}" for line in story.left_open(item)]
     lines += [f"Note: {note}" for note in item.notes]
     return lines

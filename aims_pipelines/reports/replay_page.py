@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from aims_pipelines.core.replay import Answer, Basis, Effect, Outcome, Side, Window
+from aims_pipelines.core.replay import Answer, Basis, Effect, Outcome, Window
 from aims_pipelines.core.verdict import Status
 from aims_pipelines.reports import replay_story as story
 from aims_pipelines.reports.drift_page import environment
@@ -76,7 +76,7 @@ def _dataset(item: DatasetReplay) -> dict[str, Any]:
         "sentence": story.sentence(item),
         "alarms": story.alarms(item),
         "period": story.period(item.windows),
-        "windows": len(item.windows),
+        "windows": story.windows(len(item.windows)),
         "changes": item.changes,
         "picture": _safe(_picture(item, rows)),
         "shared": -(-len(item.windows) // MOST_COLUMNS) if len(item.windows) > MOST_COLUMNS else 0,
@@ -107,15 +107,9 @@ def _picture(item: DatasetReplay, rows: Sequence[Row]) -> str:
 def _rows(item: DatasetReplay) -> list[Row]:
     """What became of the windows under each set of rules, then each check under the last of them."""
     rows = []
-    sides: list[tuple[str, list[Side | None]]] = [
-        ("as decided then", [window.then for window in item.windows]),
-        ("by the rules now", [window.now for window in item.windows]),
-        ("with the change", [window.proposed for window in item.windows]),
-    ]
-    for name, found in sides:
-        if any(side is not None for side in found):
-            marks = [Mark.NONE if side is None else _OF_OUTCOME[side.outcome] for side in found]
-            rows.append(Row(name=name, marks=marks, strong=True))
+    for name, found in story.sides(item):
+        marks = [Mark.NONE if side is None else _OF_OUTCOME[side.outcome] for side in found]
+        rows.append(Row(name=name, marks=marks, strong=True))
     checks = dict.fromkeys(answer.check for window in item.windows for answer in window.after.answers)
     for check in checks:
         marks = [_mark(window, check) for window in item.windows]

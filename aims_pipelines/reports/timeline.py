@@ -117,23 +117,25 @@ def _worst(marks: Sequence[Mark]) -> Mark:
 
 
 def _bars(marks: Sequence[Mark], base: float, step: float) -> list[str]:
-    """Bars of a row: apart where there is room, else joined where they are equal."""
+    """Bars of a row, a path a kind of answer: apart where there is room, else joined where they are equal."""
     wide = step >= _FEWEST_WIDE
-    drawn, place = [], 0
+    boxes: dict[Mark, list[str]] = {}
+    place = 0
     for mark, same in groupby(marks):
         length = len(list(same))
         if mark is not Mark.NONE:
-            pieces = range(place, place + length) if wide else [place]
+            height = _BAR * _LOOKS[mark][0]
             width = step - 1.5 if wide else step * length
-            part, fill, edge = _LOOKS[mark]
-            height = _BAR * part
-            drawn += [
-                f'<rect x="{_LEFT + start * step + (0.75 if wide else 0):.1f}" y="{base - height:.1f}" '
-                f'width="{width:.1f}" height="{height:.1f}" fill="{fill}" stroke="{edge}" stroke-width="0.8"/>'
-                for start in pieces
-            ]
+            boxes.setdefault(mark, []).extend(
+                f"M{_LEFT + start * step + (0.75 if wide else 0):.1f} {base - height:.1f}"
+                f"h{width:.1f}v{height:.1f}h-{width:.1f}z"
+                for start in (range(place, place + length) if wide else [place])
+            )
         place += length
-    return drawn
+    return [
+        f'<path d="{"".join(drawn)}" fill="{_LOOKS[mark][1]}" stroke="{_LOOKS[mark][2]}" stroke-width="0.8"/>'
+        for mark, drawn in boxes.items()
+    ]
 
 
 def _ticks(names: Sequence[str], starts: Sequence[int], step: float, y: float) -> list[str]:
