@@ -38,11 +38,14 @@ class Kept:
         self._rows: tuple[tuple[str, str], pa.Table] | None = None
 
     def past(self, dataset: str) -> "Past":
-        """What was judged and published of a dataset."""
-        from aims_pipelines.storage.past import read_past
+        """What was judged and published of a dataset; nothing where there is no ledger yet, and none is made."""
+        from aims_pipelines.storage.database import sqlite_file
+        from aims_pipelines.storage.past import Past, read_past
 
         if dataset not in self._pasts:
-            self._pasts[dataset] = read_past(self._project.ledger, dataset)
+            file = sqlite_file(self._project.ledger_url)
+            begun = file is None or file.exists()
+            self._pasts[dataset] = read_past(self._project.ledger, dataset) if begun else Past()
         return self._pasts[dataset]
 
     def profile(self, dataset: str, digest: str, record: "DatasetRecord") -> "Profile":

@@ -147,7 +147,6 @@ class _Scene:
             facts = known_before(rules.record, rules.limits, partition=item.partition, earlier=earlier)
         except RowsNotKept as error:
             return nothing_asked(DATASET_CHECKS, error.reason), None
-        told = item.circumstances
         candidate = Candidate(
             asset=rules.record.id,
             record=rules.record,
@@ -156,17 +155,22 @@ class _Scene:
             profile=profile,
             batches=lambda: self.kept.batches(rules.record.id, item.digest),
             now=item.at,
-            code_version=told["code_version"],
-            source_digest=told["source"],
-            inputs=tuple(InputVersion(**version) for version in told["inputs"]),
-            missing_inputs=tuple(told["missing_inputs"]),
+            code_version=item.code_version,
+            source_digest=item.source_digest,
+            inputs=tuple(
+                InputVersion(asset=asset, digest=digest, evidence=evidence)
+                for asset, digest, evidence in item.inputs
+            ),
+            missing_inputs=item.missing_inputs,
             reference=facts.reference,
             reference_digest=facts.reference_digest,
             current=facts.current,
             preceding=facts.preceding,
             others=facts.others,
             records_dir=self.project.locations.records,
-            treated=tuple(Treated(**column) for column in told["treated"]),
+            treated=tuple(
+                Treated(column=column, values=values, rows=rows) for column, values, rows in item.treated
+            ),
         )
         if before is None or not _same_but_limits(before, candidate):
             return ask_all(DATASET_CHECKS, candidate), candidate
@@ -199,8 +203,10 @@ class _Scene:
         return holds
 
     def _notes(self, judged: "Sequence[Judged]", not_judged: int) -> Iterator[str]:
-        from aims_pipelines.records.proposal import differing_limits
+        from aims_pipelines.records.proposal import differences, differing_limits
 
+        if self.proposed is not None and not differences(self.now, self.proposed):
+            yield "The proposal changes nothing for this dataset."
         policy = self.after.policy
         if policy.status != "in_force":
             yield f"The policy '{policy.id}' is not in force but {policy.status}: the gate would not judge by it yet."
@@ -212,7 +218,7 @@ class _Scene:
         if policy.id != self.now.policy.id:
             yield f"The policy '{policy.id}' takes the place of '{self.now.policy.id}'."
         changed = frozenset() if self.proposed is None else differing_limits(self.now, self.proposed)
-        treated = any(item.circumstances.get("treated") for item in judged)
+        treated = any(item.treated for item in judged)
         if "outlier_action" in changed or (treated and changed & {"max_outliers", "drift_reference"}):
             yield "Tables are judged as they were kept: clipping or taking out outlying values is not replayed."
 

@@ -61,7 +61,7 @@ def markdown(made: "Replay") -> str:
         if found:
             lines += [f"| {' | '.join(_HEADINGS)} |", f"|{'---|' * len(_HEADINGS)}"]
             lines += [
-                f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in _cells(turn))} |"
+                f"| {' | '.join(' '.join(cell.replace('|', chr(92) + '|').split()) for cell in _cells(turn))} |"
                 for turn in found[:_MOST_TURNS]
             ]
             lines.append("")

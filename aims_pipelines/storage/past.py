@@ -8,7 +8,6 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from aims_pipelines.core.errors import LedgerBroken
 from aims_pipelines.core.gate import Judgement
@@ -34,7 +33,11 @@ class Judged:
         rows: Number of rows.
         judgement: All verdicts, with those findings that did not pass.
         statuses: Status of each verdict, by check.
-        circumstances: The entry's body: code version, source digest, inputs and what was treated.
+        code_version: Version or digest of the code that computed it; empty if unknown.
+        source_digest: Digest of its source file; empty if unknown.
+        inputs: Admitted inputs: asset, digest and ledger entry of each.
+        missing_inputs: Upstream assets that were read without evidence.
+        treated: Columns whose outlying values were clipped or taken out: name, values and rows of each.
         pooled: Whether drift alone refused it, so that later windows may be pooled with it.
         version: Number of the version that it became; ``None`` if it was not published.
     """
@@ -47,7 +50,11 @@ class Judged:
     rows: int
     judgement: Judgement
     statuses: Mapping[str, Status]
-    circumstances: Mapping[str, Any]
+    code_version: str
+    source_digest: str
+    inputs: tuple[tuple[str, str, str], ...]
+    missing_inputs: tuple[str, ...]
+    treated: tuple[tuple[str, int, int], ...]
     pooled: bool
     version: int | None
 
@@ -67,9 +74,9 @@ class Past:
         not_judged: Candidates that were refused before they could be judged.
     """
 
-    judged: Sequence[Judged]
-    published: Sequence[tuple[int, Version]]
-    not_judged: int
+    judged: Sequence[Judged] = ()
+    published: Sequence[tuple[int, Version]] = ()
+    not_judged: int = 0
 
     def versions(self, before: int) -> Sequence[Version]:
         """Versions that were published before a ledger entry."""
@@ -143,7 +150,11 @@ def _judged(entry: Entry, version: int | None) -> Judged:
         rows=body["rows"],
         judgement=judgement_from_json(told),
         statuses={item["check"]: Status(item["status"]) for item in told["verdicts"]},
-        circumstances=body,
+        code_version=body["code_version"],
+        source_digest=body["source"],
+        inputs=tuple((item["asset"], item["digest"], item["evidence"]) for item in body["inputs"]),
+        missing_inputs=tuple(body["missing_inputs"]),
+        treated=tuple((item["column"], item["values"], item["rows"]) for item in body["treated"]),
         pooled=any(item["reason"] == DRIFT_ALONE for item in body.get("quarantine", ())),
         version=version,
     )

@@ -134,7 +134,8 @@ class Scene:
             proposal=proposal,
             **options,
         )
-        project.database.close()
+        if "database" in vars(project):  # opened, if there was one
+            project.database.close()
         (found,) = made.datasets
         return found
 

@@ -1,6 +1,7 @@
 """Past windows judged again: what the past says about a change, and what it cannot say."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from aims_pipelines.core.verdict import Finding, Severity, Status, Verdict
 from aims_pipelines.measure import from_bytes, to_bytes, without_rows
 from aims_pipelines.stats.replay import DatasetReplay
 from aims_pipelines.storage.dataset_tables import contents
+from aims_pipelines.storage.ledger import EntryDraft
 
+START = datetime(2026, 1, 1, tzinfo=UTC)
 Tables = Callable[..., pa.Table]
 
 
@@ -399,6 +402,32 @@ class TestProfiles:
         found = scene.replay()
         assert statuses(found.windows[1].now)["representation"] == (None, False)
         assert outcomes(found) == ["pass", "pass"]
+
+
+def test_a_proposal_that_changes_nothing_says_so(past: Any) -> None:
+    found = past.replay(set=("min_rows=50",), stage=("drift=block",))
+    assert found.notes == ("The proposal changes nothing for this dataset.",)
+    assert found.status is Status.PASS
+
+
+def test_a_project_without_a_ledger_gets_none_by_a_replay(scene: Any) -> None:
+    assert scene.replay().windows == ()
+    assert not (scene.folder / ".aims").exists()
+
+
+def test_an_entry_that_this_package_did_not_write_is_not_replayed(past: Any) -> None:
+    draft = EntryDraft(
+        kind="observation",
+        actor="somebody",
+        subject_kind="dataset",
+        subject_id="orders",
+        digests={"content": "sha256:" + "0" * 64},
+        body={"event": "judged", "judgement": {"status": "fail"}},
+        at=START,
+    )
+    past.project.ledger.append([draft])
+    with pytest.raises(LedgerBroken, match="did not write"):
+        past.replay()
 
 
 def test_an_edited_ledger_is_not_replayed(past: Any) -> None:
