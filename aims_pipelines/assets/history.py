@@ -1,16 +1,64 @@
 """What earlier versions of a dataset have to say about a candidate: current, reference, preceding windows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import cache, partial
+from typing import TYPE_CHECKING, Protocol
 
-from aims_pipelines.resources.published_profiles import current_versions, merged_profile
+from aims_pipelines.resources.published_profiles import current_versions, merged_profile, profile_in
 
 if TYPE_CHECKING:
     from aims_pipelines.records.models import DatasetRecord, Limits
-    from aims_pipelines.resources.project import Project
     from aims_pipelines.stats.profile import Profile
     from aims_pipelines.storage.dataset_tables import Version
+    from aims_pipelines.storage.datasets import DatasetStore
+
+
+class Earlier(Protocol):
+    """What was published and judged before: as the store has it now, or as it was at some time."""
+
+    def versions(self, dataset: str) -> "Sequence[Version]":
+        """Published versions in the order of publication."""
+        ...
+
+    def head(self, dataset: str, partition: str = "") -> "Version | None":
+        """The current version of a partition."""
+        ...
+
+    def poolable(self, dataset: str) -> Sequence[str]:
+        """Digests of the windows that may be pooled with the next one, the newest first."""
+        ...
+
+    def profile(self, dataset: str, digest: str) -> "Profile | None":
+        """The profile of judged rows, ``None`` if there is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class InStore:
+    """What was published and judged before now.
+
+    Args:
+        store: The project's store.
+    """
+
+    store: "DatasetStore"
+
+    def versions(self, dataset: str) -> "Sequence[Version]":
+        """Published versions in the order of publication."""
+        return self.store.versions(dataset)
+
+    def head(self, dataset: str, partition: str = "") -> "Version | None":
+        """The current version of a partition."""
+        return self.store.head(dataset, partition)
+
+    def poolable(self, dataset: str) -> Sequence[str]:
+        """Digests of the windows that may be pooled with the next one, the newest first."""
+        return self.store.poolable(dataset)
+
+    def profile(self, dataset: str, digest: str) -> "Profile | None":
+        """The profile of judged rows, ``None`` if there is none."""
+        return profile_in(self.store, dataset, digest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,24 +81,30 @@ class Known:
     preceding: "tuple[Profile, ...]"
     others: "Mapping[str, Profile]" = field(default_factory=dict)
 
+    @property
+    def reference_digest(self) -> str:
+        """Data version of the reference; empty where there is none, or it is several versions."""
+        return self.references[0].digest if len(self.references) == 1 else ""
 
-def known_before(record: "DatasetRecord", limits: "Limits", *, partition: str, project: "Project") -> Known:
+
+def known_before(record: "DatasetRecord", limits: "Limits", *, partition: str, earlier: Earlier) -> Known:
     """Collect what earlier versions have to say about a candidate for a partition of a dataset."""
-    published = project.store.versions(record.id)
+    published = earlier.versions(record.id)
     mine = [version for version in published if version.partition == partition]
     head = mine[-1] if mine else None
     references = _references(published, limits, partition)
+    profile = cache(partial(earlier.profile, record.id))  # reference and current version are often the same
     return Known(
         head=head,
-        current=_profile(project, record.id, head.digest) if head else None,
-        reference=merged_profile(project, references, shared_only=True) if references else None,
+        current=profile(head.digest) if head else None,
+        reference=merged_profile(references, profile, shared_only=True) if references else None,
         references=references,
-        preceding=_preceding(record.id, limits, project=project),
-        others=_others(record, project=project),
+        preceding=_preceding(record.id, limits, earlier=earlier),
+        others=_others(record, earlier=earlier),
     )
 
 
-def _references(published: "list[Version]", limits: "Limits", partition: str) -> "tuple[Version, ...]":
+def _references(published: "Sequence[Version]", limits: "Limits", partition: str) -> "tuple[Version, ...]":
     """The versions that drift is judged against; with ``all``, without other partitions it is the previous one."""
     from aims_pipelines.records.models import Reference
 
@@ -62,28 +116,20 @@ def _references(published: "list[Version]", limits: "Limits", partition: str) ->
     return tuple(published[:1] if limits.drift_reference is Reference.FIRST else published[-1:])
 
 
-def _preceding(dataset: str, limits: "Limits", *, project: "Project") -> "tuple[Profile, ...]":
+def _preceding(dataset: str, limits: "Limits", *, earlier: Earlier) -> "tuple[Profile, ...]":
     from aims_pipelines.records.models import Inconclusive
 
     if limits.drift_inconclusive is not Inconclusive.POOL:
         return ()
-    digests = project.store.poolable(dataset)
-    found = (_profile(project, dataset, digest) for digest in digests)
+    found = (earlier.profile(dataset, digest) for digest in earlier.poolable(dataset))
     return tuple(profile for profile in found if profile is not None)
 
 
-def _others(record: "DatasetRecord", *, project: "Project") -> "dict[str, Profile]":
+def _others(record: "DatasetRecord", *, earlier: Earlier) -> "dict[str, Profile]":
     others = {}
     for name in record.disjoint_from:
-        head = project.store.head(name)
-        profile = _profile(project, name, head.digest) if head else None
+        head = earlier.head(name)
+        profile = earlier.profile(name, head.digest) if head else None
         if profile is not None:
             others[name] = profile
     return others
-
-
-def _profile(project: "Project", asset: str, digest: str) -> "Profile | None":
-    from aims_pipelines.measure import from_bytes
-
-    data = project.store.profile(asset, digest)
-    return None if data is None else from_bytes(data)

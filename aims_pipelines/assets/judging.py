@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aims_pipelines.assets.history import Known, known_before
+from aims_pipelines.assets.history import InStore, Known, known_before
 from aims_pipelines.checks.candidate import Candidate, InputVersion
 from aims_pipelines.checks.catalogue import judge_dataset
 from aims_pipelines.core.canonical import canonical_json
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import sqlalchemy as sa
 
+    from aims_pipelines.measure import Measured
     from aims_pipelines.records.load import Records
     from aims_pipelines.records.models import DatasetRecord
     from aims_pipelines.resources.project import Project
@@ -105,15 +106,14 @@ def judge_table(
     """
     from aims_pipelines.checks.outliers import treat
     from aims_pipelines.checks.rows import batches_of
-    from aims_pipelines.measure import measure
 
     record = records.dataset(facts.dataset)
     limits = records.limits_for(facts.dataset, facts.now.date())
     policy = records.policy_in_force(record.policy, facts.now.date())
-    known = known_before(record, limits, partition=facts.partition, project=project)
+    known = known_before(record, limits, partition=facts.partition, earlier=InStore(project.store))
     treated = treat(table, record, limits, known.reference)
     kept = treated.kept
-    measured = measure(kept, groups=groups_of(record, kept.schema), keys=keys_of(record, kept.schema))
+    measured = measure_by(record, kept)
     candidate = Candidate(
         asset=facts.dataset,
         record=record,
@@ -127,7 +127,7 @@ def judge_table(
         inputs=facts.inputs,
         missing_inputs=facts.missing_inputs,
         reference=known.reference,
-        reference_digest=known.references[0].digest if len(known.references) == 1 else "",
+        reference_digest=known.reference_digest,
         current=known.current,
         preceding=known.preceding,
         others=known.others,
@@ -174,6 +174,13 @@ def record_refusal(
         ]
     )
     return entry.id
+
+
+def measure_by(record: "DatasetRecord", table: "pa.Table") -> "Measured":
+    """Go over the rows of a table once, for all that its record asks of a profile."""
+    from aims_pipelines.measure import measure
+
+    return measure(table, groups=groups_of(record, table.schema), keys=keys_of(record, table.schema))
 
 
 def groups_of(record: "DatasetRecord", schema: "pa.Schema") -> "list[GroupSpec]":

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
-from aims_pipelines.core.errors import AimsError
+from aims_pipelines.core.errors import AimsError, RowsNotKept
 from aims_pipelines.core.gate import Judgement
 from aims_pipelines.core.verdict import Finding, NotApplicable, Severity, Status, Verdict
 
@@ -56,6 +56,9 @@ def judge_all(
         accepted: Shortfalls that the record accepts.
         stages: Stage of enforcement per check name; a check that is not named blocks.
         today: Day on which acceptances must still hold.
+
+    Raises:
+        RowsNotKept: A check needs rows of a candidate of the past that are not there; never for a present one.
     """
     from aims_pipelines.checks import accepted as acceptance
 
@@ -67,7 +70,7 @@ def judge_all(
             not_applicable.append(acceptance.note(answer, accepted))
         else:
             answer = acceptance.apply(answer, accepted, today=today)
-            verdicts.append(_staged(answer, stages))
+            verdicts.append(staged(answer, stages))
     return Judgement(
         subject=subject,
         required=tuple(check.name for check in checks),
@@ -79,11 +82,14 @@ def judge_all(
 def _answer(check: Check[_Candidate_contra], candidate: _Candidate_contra) -> Verdict | NotApplicable:
     try:
         return check.judge(candidate)
+    except RowsNotKept:
+        raise  # what that means is for the one to say who asks about the past
     except Exception as error:  # noqa: BLE001 - a crashed check must refuse, whatever it raised
         return Verdict(check=check.name, version=check.version, findings=(_crashed(error),))
 
 
-def _staged(verdict: Verdict, stages: Mapping[str, str]) -> Verdict:
+def staged(verdict: Verdict, stages: Mapping[str, str]) -> Verdict:
+    """Give a verdict the severity that the policy's stage for its check asks for."""
     if stages.get(verdict.check) != "warn":
         return verdict
     return Verdict(

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aims_pipelines.checks.candidate import Batches, Candidate
+from aims_pipelines.core.errors import RowsNotKept
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,7 +40,11 @@ def pieces(candidate: Candidate, column: str) -> Iterator["pa.Array"]:
 
     from aims_pipelines.measure.lowering import descend, flattened, plain
 
-    for batch in candidate.batches():
+    try:
+        batches = candidate.batches()
+    except RowsNotKept as error:
+        raise RowsNotKept(error.reason, column=column) from None
+    for batch in batches:
         path = next(path for name, path, _ in flattened(batch.schema) if name == column)
         whole = descend(pa.chunked_array([batch.column(path[0])]), path[1:])
         for chunk in whole.chunks:

@@ -3,6 +3,7 @@
 Of a project's dataset it is at hand already: the profiles of its published versions are added up instead.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -130,12 +131,12 @@ def _published(dataset: str, partition: str | None, *, keep_rows: bool) -> "Prof
     """The profile of the current version of a partition of a dataset, or of all together."""
     from aims_pipelines.measure.serialise import without_rows
     from aims_pipelines.resources.project import find_project
-    from aims_pipelines.resources.published_profiles import merged_profile, published_versions
+    from aims_pipelines.resources.published_profiles import merged_profile, profile_in, published_versions
 
     project = find_project()
     versions = published_versions(project, dataset, partition)
     with patience(f"Adding up {len(versions)} profiles"):
-        whole = merged_profile(project, versions)
+        whole = merged_profile(versions, partial(profile_in, project.store, dataset))
     for version in versions:
         place = f" of partition {version.partition}" if version.partition else ""
         typer.echo(f"version {version.number}{place}: {version.rows:,} rows, {version.digest}")

@@ -1,13 +1,30 @@
 """Reads the terms of a comparison from a dataset or policy record."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from aims_pipelines.cli.terms import Terms
 from aims_pipelines.core.errors import BadInput, Fault, RecordsInvalid
 from aims_pipelines.records.document import MOST_BYTES, parse
 from aims_pipelines.records.likeness import resolve
+from aims_pipelines.records.load import limits_under
 from aims_pipelines.records.models import DatasetRecord, Limits, PolicyRecord
 from aims_pipelines.records.validation import Placed, validate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stated:
+    """What a file says about how drift is judged.
+
+    Args:
+        record: The dataset record, if the file holds one.
+        limits: The limits that apply.
+        notes: What a reader ought to know about the record.
+    """
+
+    record: DatasetRecord | None
+    limits: Limits
+    notes: tuple[str, ...]
 
 
 def read_terms(path: Path) -> Terms:
@@ -15,6 +32,34 @@ def read_terms(path: Path) -> Terms:
 
     A dataset is judged by its own limits, then by those of its policy, which may lie in any YAML file beside it; its
     label, protected attributes, running numbers and times count too.
+
+    Raises:
+        RecordsInvalid: The record has faults; all of them are named.
+        BadInput: The file cannot be read, holds neither record or several, or the policy of the dataset is not found.
+    """
+    stated = read_stated(path)
+    record, limits = stated.record, stated.limits
+    if record is None:
+        return Terms(effect=limits.drift_effect, alpha=limits.drift_alpha, notes=stated.notes)
+    running = [name for name, contract in record.columns.items() if contract.unique]
+    named = [name for name in (record.subject, record.time) if name]
+    return Terms(
+        effect=limits.drift_effect,
+        alpha=limits.drift_alpha,
+        label=record.label.column if record.label is not None else None,
+        protected=(
+            *(item.column for item in record.protected),
+            *(" & ".join(names) for names in record.intersections),
+        )
+        or None,
+        bands={item.column: item.bands for item in record.protected if item.bands},
+        ignore=tuple(dict.fromkeys((*running, *named))),
+        notes=stated.notes,
+    )
+
+
+def read_stated(path: Path) -> Stated:
+    """Read a dataset record with its limits, or the limits of a policy record.
 
     Raises:
         RecordsInvalid: The record has faults; all of them are named.
@@ -35,8 +80,7 @@ def read_terms(path: Path) -> Terms:
             )
         )
     if not datasets:
-        limits = policies[0].dataset_limits
-        return Terms(effect=limits.drift_effect, alpha=limits.drift_alpha, notes=_notes(policies[0]))
+        return Stated(record=None, limits=policies[0].dataset_limits, notes=_notes(policies[0]))
     beside = [
         item
         for file in sorted((*path.parent.glob("*.yaml"), *path.parent.glob("*.yml")))
@@ -50,13 +94,11 @@ def read_terms(path: Path) -> Terms:
     if faults or not isinstance(record, DatasetRecord):
         raise RecordsInvalid(faults)
     policies += [item.record for item in beside if isinstance(item.record, PolicyRecord)]
-    return _of_dataset(path, record, next((item for item in policies if item.id == record.policy), None))
-
-
-def _of_dataset(path: Path, record: DatasetRecord, policy: PolicyRecord | None) -> Terms:
-    own = record.limits
-    stated = own.model_fields_set if own is not None else set()
-    if policy is None and not {"drift_effect", "drift_alpha"} <= stated:
+    policy = next((item for item in policies if item.id == record.policy), None)
+    own = record.limits if record.limits is not None else Limits()
+    if policy is not None:
+        return Stated(record=record, limits=limits_under(policy, record), notes=_notes(policy))
+    if not {"drift_effect", "drift_alpha"} <= own.model_fields_set:
         raise BadInput(
             Fault(
                 where=f"{path}: policy",
@@ -65,24 +107,7 @@ def _of_dataset(path: Path, record: DatasetRecord, policy: PolicyRecord | None) 
                 remedy="Give the policy's file, or state drift_effect and drift_alpha in the dataset's limits.",
             )
         )
-    limits = policy.dataset_limits if policy is not None else Limits()
-    effect = own.drift_effect if own is not None and "drift_effect" in stated else limits.drift_effect
-    alpha = own.drift_alpha if own is not None and "drift_alpha" in stated else limits.drift_alpha
-    running = [name for name, contract in record.columns.items() if contract.unique]
-    named = [name for name in (record.subject, record.time) if name]
-    return Terms(
-        effect=effect,
-        alpha=alpha,
-        label=record.label.column if record.label is not None else None,
-        protected=(
-            *(item.column for item in record.protected),
-            *(" & ".join(names) for names in record.intersections),
-        )
-        or None,
-        bands={item.column: item.bands for item in record.protected if item.bands},
-        ignore=tuple(dict.fromkeys((*running, *named))),
-        notes=_notes(policy) if policy is not None else (),
-    )
+    return Stated(record=record, limits=own, notes=())
 
 
 def _notes(policy: PolicyRecord) -> tuple[str, ...]:

@@ -67,3 +67,17 @@ class GateRefused(AimsError):
     """A gate stayed shut. The message lists each verdict that did not pass, with its remedy."""
 
     exit_code = 1
+
+
+class RowsNotKept(AimsError):
+    """A check asked for rows of a candidate of the past that are not there to be read.
+
+    Args:
+        reason: Why not.
+        column: The column that was asked for; empty for whole rows.
+    """
+
+    def __init__(self, reason: str, *, column: str = "") -> None:
+        self.reason = reason
+        self.column = column
+        super().__init__(reason)

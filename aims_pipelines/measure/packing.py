@@ -38,16 +38,15 @@ def unpack_unsigned(data: bytes, count: int) -> NDArray[np.uint64]:
     ends = np.flatnonzero(packed < 0x80)
     if len(ends) != count or (len(packed) and (not count or ends[-1] != len(packed) - 1)):
         raise UnpackableError
-    starts = np.concatenate((np.zeros(1, np.int64), ends[:-1] + 1)) if count else ends
+    if len(packed) == count:
+        return packed.astype(U64)
+    starts = np.concatenate((np.zeros(1, np.int64), ends[:-1] + 1))
     lengths = ends - starts + 1
-    if count and lengths.max() > _MOST_BYTES:
+    if lengths.max() > _MOST_BYTES:
         raise UnpackableError
-    values = np.zeros(count, U64)
-    for position in range(int(lengths.max()) if count else 0):
-        longer = lengths > position
-        part = (packed[starts[longer] + position] & 0x7F).astype(U64)
-        values[longer] |= part << U64(7 * position)
-    return values
+    places = np.arange(len(packed)) - np.repeat(starts, lengths)
+    parts = (packed & 0x7F).astype(U64) << (7 * places).astype(U64)
+    return np.add.reduceat(parts, starts)
 
 
 def pack_ascending(values: NDArray[np.uint64]) -> bytes:

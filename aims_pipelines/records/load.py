@@ -86,8 +86,7 @@ class Records:
             BadInput: The record is unknown, or its policy is not in force on that day.
         """
         record = self.dataset(dataset_id)
-        limits = self.policy_in_force(record.policy, today).dataset_limits
-        return limits if record.limits is None else limits.model_copy(update=_written(record.limits))
+        return limits_under(self.policy_in_force(record.policy, today), record)
 
     def model_limits_for(self, system_id: str, today: date) -> ModelLimits:
         """The limits that the model of a system is judged by: its policy's, or its own where it states them.
@@ -161,7 +160,13 @@ class Records:
         )
 
 
-def load_records(folder: Path | str, *, today: date | None = None) -> Records:
+def limits_under(policy: PolicyRecord, record: DatasetRecord) -> Limits:
+    """The limits that a policy sets for a dataset, replaced by those that the dataset states itself."""
+    limits = policy.dataset_limits
+    return limits if record.limits is None else limits.model_copy(update=_written(record.limits))
+
+
+def load_records(folder: Path | str, *, today: date | None = None, proposed: Path | None = None) -> Records:
     """Read every ``*.yaml`` and ``*.yml`` below a folder, except in hidden folders.
 
     A file holds one record, or several separated by ``---``.
@@ -169,6 +174,7 @@ def load_records(folder: Path | str, *, today: date | None = None) -> Records:
     Args:
         folder: The records folder.
         today: Day against which review dates are held for plausibility; the current UTC day if absent.
+        proposed: A file whose records take the places of those of the same kind and id, or are added.
 
     Raises:
         RecordsInvalid: With every fault of every file, each with file, line and path.
@@ -178,7 +184,7 @@ def load_records(folder: Path | str, *, today: date | None = None) -> Records:
     placed: list[Placed] = []
     faults: list[Fault] = []
     claimed: dict[str, set[str]] | None = {}
-    for file in _files(folder, faults):
+    for file in _with(proposed, _files(folder, faults)):
         text = _text(file, faults)
         if text is None:
             claimed = None
@@ -192,6 +198,8 @@ def load_records(folder: Path | str, *, today: date | None = None) -> Records:
         for document in reading.documents:
             answer = validate(document)
             if isinstance(answer, Placed):
+                if file == proposed:
+                    placed = [item for item in placed if not _gives_way(item, answer)]
                 placed.append(answer)
                 faults.extend(answer.faults)
             else:
@@ -216,6 +224,19 @@ def load_records(folder: Path | str, *, today: date | None = None) -> Records:
         suites=suites,
         digest=_digest({**contents, "suites": suites}),
     )
+
+
+def _with(proposed: Path | None, files: list[Path]) -> list[Path]:
+    """The files to read; a proposed one last, and only once."""
+    if proposed is None:
+        return files
+    return [*(file for file in files if file.resolve() != proposed.resolve()), proposed]
+
+
+def _gives_way(item: Placed, proposed: Placed) -> bool:
+    """Whether a record gives way to one from a proposed file: two of one id in that file are a fault."""
+    same = (item.record.kind, item.record.id) == (proposed.record.kind, proposed.record.id)
+    return same and item.document.name != proposed.document.name
 
 
 def _claim(document: Document, claimed: dict[str, set[str]] | None) -> None:

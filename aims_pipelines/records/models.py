@@ -211,6 +211,11 @@ class Limits(Part):
         Inconclusive.REFUSE, description="What an inconclusive answer does."
     )
     confidence: Open = Field(0.95, description="Coverage of intervals.")
+    false_alarm_budget: Open | None = Field(
+        None,
+        description="Largest share of the windows that people let stand which the gate may refuse; 'aims replay' "
+        "measures it on past windows.",
+    )
 
 
 class Envelope(Part):

@@ -103,6 +103,11 @@ def _without(value: dict[str, Value], paths: Iterable[Path]) -> Any:
     return rest
 
 
+def faults_of(document: Document, model: type[BaseModel], error: ValidationError) -> list[Fault]:
+    """Place and explain every fault that pydantic found in a document."""
+    return _faults(document, model, error.errors(include_url=False))
+
+
 def did_you_mean(found: object, known: Iterable[object]) -> str:
     """Suggest the known name that is closest to what was written; empty if none is close."""
     names = {str(name).lower(): str(name) for name in known}

@@ -50,7 +50,7 @@ def drift_page(
     head, rests_on = story.headline(comparison, ranked)
     unsure = [item for item in findings if item.finding.status is Status.INCONCLUSIVE]
     return (
-        _environment()
+        environment()
         .get_template("drift.html.j2")
         .render(
             head=head,
@@ -211,7 +211,8 @@ def _grid(comparison: Comparison, findings: Sequence[story.Placed]) -> dict[str,
 
 
 @cache
-def _environment() -> "jinja2.Environment":
+def environment() -> "jinja2.Environment":
+    """What pages are rendered with."""
     import jinja2
 
     return jinja2.Environment(

@@ -1,6 +1,6 @@
 """Profiles of published versions, added up over partitions without reading a row."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from aims_pipelines.core.errors import BadInput, Fault, StoreUnavailable
@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from aims_pipelines.resources.project import Project
     from aims_pipelines.stats.profile import Profile
     from aims_pipelines.storage.dataset_tables import Version
+    from aims_pipelines.storage.datasets import DatasetStore
 
 _MOST_NAMED = 20
 
@@ -22,14 +23,26 @@ def current_versions(published: "Iterable[Version]") -> "dict[str, Version]":
     return {version.partition: version for version in published}
 
 
+def profile_in(store: "DatasetStore", dataset: str, digest: str) -> "Profile | None":
+    """The stored profile of judged rows, ``None`` if there is none.
+
+    Raises:
+        BadInput: It is damaged.
+    """
+    from aims_pipelines.measure.serialise import from_bytes
+
+    data = store.profile(dataset, digest)
+    return None if data is None else from_bytes(data)
+
+
 def merged_profile(
-    project: "Project", versions: "Sequence[Version]", *, shared_only: bool = False
+    versions: "Sequence[Version]", profile_of: "Callable[[str], Profile | None]", *, shared_only: bool = False
 ) -> "Profile":
     """The profile of the rows of some versions together.
 
     Args:
-        project: Where their profiles are kept.
         versions: Versions of one dataset, of different partitions; at least one.
+        profile_of: Finds the profile of rows by their digest.
         shared_only: Whether to leave out columns and groupings that not all of them have, and hashes of rows;
             otherwise such versions are refused.
 
@@ -37,22 +50,21 @@ def merged_profile(
         BadInput: The profiles do not fit together; each partition that does not fit those before it is named.
         StoreUnavailable: The profile of one of them is not there.
     """
-    from aims_pipelines.measure.serialise import from_bytes, without_rows
+    from aims_pipelines.measure.serialise import without_rows
     from aims_pipelines.stats.merge import merge
     from aims_pipelines.stats.shared import over_shared
 
     profiles = []
     for version in versions:
-        data = project.store.profile(version.dataset, version.digest)
-        if data is None:
+        profile = profile_of(version.digest)
+        if profile is None:
             raise StoreUnavailable(
                 f"The profile of {_name(version)} ({version.digest[:19]}…) is not in the store, so nothing can be "
                 "said about its rows. Materialise it again."
             )
-        profile = from_bytes(data)
-        profiles.append(without_rows(profile) if shared_only else profile)
-    if shared_only:
-        profiles = over_shared(profiles)
+        profiles.append(profile)
+    if shared_only and len(profiles) > 1:
+        profiles = over_shared([without_rows(profile) for profile in profiles])
     whole, faults = profiles[0], []
     for version, profile in zip(versions[1:], profiles[1:], strict=True):
         try:

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 
     from aims_pipelines.storage.database import Database
 
+#: Reason of quarantine of a candidate that nothing but drift kept out.
+DRIFT_ALONE = "drift"
+#: Windows that one window may be pooled with, at most.
+MOST_POOLED = 20
 _CLAIM_LAPSES_AFTER = timedelta(minutes=15)
 
 
@@ -72,7 +76,7 @@ class DatasetStore:
             found = connection.execute(query).scalar_one_or_none()
         return None if found is None else bytes(found)
 
-    def poolable(self, dataset: str, *, limit: int = 20) -> list[str]:
+    def poolable(self, dataset: str, *, limit: int = MOST_POOLED) -> list[str]:
         """Digests of judged rows whose windows may be pooled with the next one, the newest first.
 
         Those are the published versions and the candidates that drift alone kept out.
@@ -81,7 +85,7 @@ class DatasetStore:
             versions.c.dataset == dataset
         )
         refused = sa.select(quarantined.c.digest, quarantined.c.quarantined_at.label("at")).where(
-            quarantined.c.dataset == dataset, quarantined.c.reason == "drift"
+            quarantined.c.dataset == dataset, quarantined.c.reason == DRIFT_ALONE
         )
         both = sa.union_all(published, refused).subquery()
         with self.database.read() as connection:
@@ -136,6 +140,32 @@ class DatasetStore:
                 f"found {found} in {path}. Restore it from a backup."
             )
         return pq.read_table(pa.BufferReader(data))
+
+    def read_judged(self, dataset: str, digest: str) -> "pa.Table":
+        """Read rows that were judged: those of a refused candidate from quarantine, or those of a version.
+
+        Rows from quarantine come as they are found: the caller holds them against the digest.
+
+        Raises:
+            StoreUnavailable: There are none, or they cannot be read.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        query = (
+            sa.select(quarantined.c.path)
+            .where(quarantined.c.dataset == dataset, quarantined.c.digest == digest)
+            .order_by(quarantined.c.quarantined_at.desc())
+        )
+        with self.database.read() as connection:
+            places = [self.root / row.path for row in connection.execute(query)]
+        place = next((path for path in places if path.is_file()), None)
+        if place is None:
+            return self.read(dataset, digest)
+        try:
+            return pq.read_table(place)
+        except (OSError, pa.ArrowException) as error:
+            raise StoreUnavailable(f"Cannot read the quarantined rows {place}.") from error
 
     def quarantine_list(self, dataset: str | None = None) -> list[Quarantined]:
         """Quarantined candidates, the newest first, of one dataset or of all."""

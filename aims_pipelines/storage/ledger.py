@@ -131,6 +131,31 @@ class Ledger:
         with self.database.read() as connection:
             return [_in_its_place(connection, row) for row in reversed(connection.execute(query).all())]
 
+    def about(self, subject_kinds: Sequence[str], subject_id: str) -> Iterator[Entry]:
+        """All entries about subjects of one name and some kinds, in order, in bounded memory.
+
+        Raises:
+            LedgerBroken: One of them is not what was appended.
+        """
+        after = 0
+        while True:
+            query = (
+                sa.select(table)
+                .where(
+                    table.c.subject_id == subject_id,
+                    table.c.subject_kind.in_(subject_kinds),
+                    table.c.seq > after,
+                )
+                .order_by(table.c.seq)
+                .limit(_PAGE)
+            )
+            with self.database.read() as connection:
+                page = [_in_its_place(connection, row) for row in connection.execute(query).all()]
+            yield from page
+            if len(page) < _PAGE:
+                return
+            after = page[-1].seq
+
     def passing(self, asset: str, digest: str) -> Entry | None:
         """The observation that lets this version of an asset through a gate, ``None`` if there is none.
 

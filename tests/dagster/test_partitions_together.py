@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,13 @@ import pytest
 from typer.testing import CliRunner
 
 from aims_pipelines import governed_asset
-from aims_pipelines.assets.history import known_before
+from aims_pipelines.assets.history import InStore, known_before
 from aims_pipelines.cli.main import app
 from aims_pipelines.core.errors import BadInput, StoreUnavailable
 from aims_pipelines.measure import profile_table, read_profile, to_arrow, to_bytes, without_rows
 from aims_pipelines.records.models import Reference
 from aims_pipelines.resources.project import Project
-from aims_pipelines.resources.published_profiles import current_versions, merged_profile
+from aims_pipelines.resources.published_profiles import current_versions, merged_profile, profile_in
 from aims_pipelines.stats.profile import GroupSpec, Profile
 from aims_pipelines.storage.dataset_tables import Version, contents
 
@@ -150,7 +151,7 @@ def references(project: Project, partition: str, reference: Reference = Referenc
     records = project.records()
     limits = records.limits_for("raw", datetime.now(UTC).date())
     limits = limits.model_copy(update={"drift_reference": reference})
-    known = known_before(records.dataset("raw"), limits, partition=partition, project=project)
+    known = known_before(records.dataset("raw"), limits, partition=partition, earlier=InStore(project.store))
     return {version.partition: version.digest for version in known.references}
 
 
@@ -173,10 +174,10 @@ def test_columns_and_groupings_that_came_later_are_no_reference_for_drift_but_re
     old = published(project, "raw", "old", profile_of(a=[1, 2]))
     new = published(project, "raw", "new", profile_of(sex=["f", "m", "f"], a=[3, 4, 5]))
     for versions in ([old, new], [new, old]):
-        together = merged_profile(project, versions, shared_only=True)
+        together = merged_profile(versions, partial(profile_in, project.store, "raw"), shared_only=True)
         assert (together.rows, list(together.columns), together.groups) == (5, ["a"], {})
         with pytest.raises(BadInput) as refused:
-            merged_profile(project, versions)
+            merged_profile(versions, partial(profile_in, project.store, "raw"))
         assert {fault.where for fault in refused.value.faults} == {
             f"partition {versions[1].partition!r}: column 'sex'",
             f"partition {versions[1].partition!r}: grouping 'sex'",
@@ -187,11 +188,11 @@ def test_partitions_that_cannot_be_added_up_are_named_and_none_is_left_out(proje
     number = published(project, "raw", "old", profile_of(a=[1, 2]))
     text = published(project, "raw", "new", profile_of(a=["x"]))
     with pytest.raises(BadInput, match="partition 'new': column 'a'"):
-        merged_profile(project, [number, text], shared_only=True)
+        merged_profile([number, text], partial(profile_in, project.store, "raw"), shared_only=True)
     with project.database.write() as connection:
         connection.execute(contents.delete().where(contents.c.digest == text.digest))
     with pytest.raises(StoreUnavailable, match="partition 'new'"):
-        merged_profile(project, [number, text], shared_only=True)
+        merged_profile([number, text], partial(profile_in, project.store, "raw"), shared_only=True)
 
 
 @pytest.mark.parametrize(

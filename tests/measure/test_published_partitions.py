@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from aims_pipelines.measure import profile_table, to_bytes
 from aims_pipelines.resources.project import Locations, Project
-from aims_pipelines.resources.published_profiles import merged_profile, published_versions
+from aims_pipelines.resources.published_profiles import merged_profile, profile_in, published_versions
 from aims_pipelines.stats.profile import GroupSpec, Profile
 from aims_pipelines.storage.dataset_tables import Version
 
@@ -50,4 +51,5 @@ def test_the_sum_over_partitions_is_the_profile_of_their_rows(
         published(project, "raw", f"p{place}", 2, profile_table(table, **options))
     versions = published_versions(project, "raw", None)
     assert [version.number for version in versions] == [2] * len(sizes)
-    assert_same_profile(merged_profile(project, versions), profile_table(whole, **options), rtol=1e-7)
+    together = merged_profile(versions, partial(profile_in, project.store, "raw"))
+    assert_same_profile(together, profile_table(whole, **options), rtol=1e-7)
