@@ -1,9 +1,8 @@
 """One asset on its way through the gate of its step: judged, then published or refused."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -223,36 +222,27 @@ class OutputGate:
 
         If another run published meanwhile, or the database fails, it is refused, and ``refusal`` says so.
         """
-        judged, facts, store = self._verdict(), self._known(), self.project.store
+        judged, facts = self._verdict(), self._known()
         lost = [item.key.to_user_string() for item in self._siblings if item.published is None]
-        if lost:
-            self._unpublished(GateRefused(self._alone(lost)))
-            return
         try:
-            store.claim(
-                facts.dataset, facts.partition, expect=judged.head, run_id=facts.run_id, at=datetime.now(UTC)
-            )
+            if lost:
+                raise GateRefused(self._alone(lost))
+            # Whatever goes wrong inside, the IO manager or the database, the last version stays current.
+            with self.project.store.claimed(
+                facts.dataset, facts.partition, expect=judged.head, run_id=facts.run_id
+            ):
+                yield value_for_dagster(
+                    self._given(),
+                    judged,
+                    dataset=self.gate.dataset,
+                    key=self.key,
+                    output=self.output,
+                    publish=self._writer(),
+                )
+                self.published = make_current(judged, facts, project=self.project)
         except AimsError as error:
             self._unpublished(error)
             return
-        try:
-            yield value_for_dagster(
-                self._given(),
-                judged,
-                dataset=self.gate.dataset,
-                key=self.key,
-                output=self.output,
-                publish=self._writer(),
-            )
-            self.published = make_current(judged, facts, project=self.project)
-        except BaseException as error:
-            # The IO manager or the database failed, or the run was stopped: the last version stays current.
-            with suppress(AimsError):  # the claim lapses by itself
-                store.release(facts.dataset, facts.partition, run_id=facts.run_id)
-            if isinstance(error, AimsError):
-                self._unpublished(error)
-                return
-            raise
         yield from published_results(
             self.key, judged.judgement, declared=CHECK_NAMES, evidence=judged.evidence
         )

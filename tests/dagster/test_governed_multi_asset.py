@@ -1,7 +1,6 @@
 """Several assets of one function: each is judged by its own evidence, and a refused one leaves nothing."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -450,15 +449,8 @@ def test_a_value_judged_together_with_one_that_could_not_be_published_is_not_pub
     run: Run, good: Tables, project: Project
 ) -> None:
     assert run(source(good(1))).success
-
-    @governed_multi_asset(
-        datasets={"offers": "offers", "prices": "prices"}, outs=CHAIN, internal_asset_deps=CHAINED
-    )
-    def chained(raw: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-        project.store.claim("offers", "", expect=None, run_id="another", at=datetime.now(UTC))
-        return good(2), good(3)
-
-    result = run(chained, source(good(1)), selection=["offers", "prices"])
+    with project.store.claimed("offers", "", expect=None, run_id="another"):
+        result = run(source(good(1)), chain(good(2), good(3)), selection=["offers", "prices"])
     assert "run another is publishing it right now" in reason(result)
     assert "judged together with 'offers'" in reason(result)
     assert heads(project) == {"raw": 1}
