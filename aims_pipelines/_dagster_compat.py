@@ -19,6 +19,7 @@ __all__ = [
     "asset_inputs",
     "asset_outputs",
     "decorated_function",
+    "end_run",
     "has_partition",
     "input_names",
     "is_lazy_definitions",
@@ -81,6 +82,11 @@ def has_partition(definition: dg.PartitionsDefinition, key: str, instance: dg.Da
 
     with partition_loading_context(dynamic_partitions_store=instance):
         return definition.has_partition_key(key)
+
+
+def end_run(instance: dg.DagsterInstance, run: dg.DagsterRun, message: str) -> None:
+    """Mark a run as canceled whose process does not do so itself."""
+    instance.report_run_canceled(run, message)
 
 
 def is_lazy_definitions(value: object) -> bool:
