@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from aims_pipelines.records.load import Records
-    from aims_pipelines.records.models import DatasetRecord
+    from aims_pipelines.records.models import DatasetRecord, External
     from aims_pipelines.resources.project import Project
     from aims_pipelines.stats.profile import GroupSpec, Profile
     from aims_pipelines.storage.dataset_tables import Quarantined, Version
@@ -42,6 +42,7 @@ class Circumstances:
         inputs: Admitted inputs.
         missing_inputs: Upstream assets that were read without evidence.
         source_digest: Digest of the declared source file; empty if it has none or changed while it was read.
+        origin: The declared external origin; ``None`` if there is none.
         now: The one reference time of the judgement, aware UTC.
     """
 
@@ -54,6 +55,7 @@ class Circumstances:
     inputs: tuple[InputVersion, ...] = ()
     missing_inputs: tuple[str, ...] = ()
     source_digest: str = ""
+    origin: "External | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -369,6 +371,7 @@ def _circumstances(facts: Circumstances) -> dict[str, Any]:
         "run": facts.run_id,
         "code_version": facts.code_version,
         "source": facts.source_digest,
+        **({} if facts.origin is None else {"origin": facts.origin.model_dump()}),
         "inputs": [
             {"asset": item.asset, "digest": item.digest, "evidence": item.evidence} for item in facts.inputs
         ],

@@ -133,6 +133,7 @@ class OutputGate:
             run_id=self.context.run_id,
             code_version=self.gate.code_version,
             source_digest=self._source_digest(),
+            origin=record.source.external,
             now=now,
         )
 
