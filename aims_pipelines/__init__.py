@@ -7,9 +7,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from aims_pipelines.assets.adoption import govern as govern
     from aims_pipelines.assets.coverage import uncovered as uncovered
-    from aims_pipelines.assets.governed import govern as govern
     from aims_pipelines.assets.governed import governed_asset as governed_asset
+    from aims_pipelines.assets.governed import governed_multi_asset as governed_multi_asset
     from aims_pipelines.assets.model import governed_model as governed_model
     from aims_pipelines.resources.aims import AimsResource as AimsResource
     from aims_pipelines.resources.io_manager import DatasetIOManager as DatasetIOManager
@@ -20,8 +21,9 @@ __version__ = "0.1.0"
 _HOMES = {
     "AimsResource": "aims_pipelines.resources.aims",
     "DatasetIOManager": "aims_pipelines.resources.io_manager",
-    "govern": "aims_pipelines.assets.governed",
+    "govern": "aims_pipelines.assets.adoption",
     "governed_asset": "aims_pipelines.assets.governed",
+    "governed_multi_asset": "aims_pipelines.assets.governed",
     "governed_model": "aims_pipelines.assets.model",
     "unadmitted_sensor": "aims_pipelines.sensors.unadmitted",
     "uncovered": "aims_pipelines.assets.coverage",

@@ -17,12 +17,16 @@ __all__ = [
     "RETRY_TAG",
     "AssetCheckEvaluation",
     "asset_inputs",
+    "asset_outputs",
     "decorated_function",
+    "end_run",
     "has_partition",
     "input_names",
     "is_lazy_definitions",
+    "is_made_here",
+    "is_required",
+    "keeps_value",
     "rebuild",
-    "resource_names",
     "targeted_jobs",
 ]
 
@@ -33,6 +37,11 @@ def decorated_function(assets: dg.AssetsDefinition) -> Callable[..., Any] | None
         return None
     compute = assets.node_def.compute_fn
     return compute.decorated_fn if isinstance(compute, DecoratedOpFunction) else None
+
+
+def is_made_here(assets: dg.AssetsDefinition) -> bool:
+    """Whether this code location materialises them, rather than only observing them or knowing of them."""
+    return bool(assets.is_materializable)
 
 
 def takes_context(function: Callable[..., Any]) -> bool:
@@ -52,9 +61,19 @@ def asset_inputs(assets: dg.AssetsDefinition) -> Mapping[str, dg.AssetKey]:
     return dict(assets.node_keys_by_input_name)
 
 
-def resource_names(function: Callable[..., Any]) -> tuple[str, ...]:
-    """Names of the parameters through which resources arrive."""
-    return tuple(parameter.name for parameter in DecoratedOpFunction(function).get_resource_args())
+def asset_outputs(assets: dg.AssetsDefinition) -> Mapping[str, dg.AssetKey]:
+    """The asset behind each output, in the order in which a function returns them, those not selected included."""
+    return dict(assets.node_keys_by_output_name)
+
+
+def is_required(assets: dg.AssetsDefinition, output: str) -> bool:
+    """Whether the function must give the value of an output whenever its asset is selected."""
+    return bool(assets.node_def.output_def_named(output).is_required)
+
+
+def keeps_value(assets: dg.AssetsDefinition, output: str) -> bool:
+    """Whether Dagster hands the value of an output to an IO manager."""
+    return not assets.node_def.output_def_named(output).dagster_type.is_nothing
 
 
 def has_partition(definition: dg.PartitionsDefinition, key: str, instance: dg.DagsterInstance) -> bool:
@@ -63,6 +82,11 @@ def has_partition(definition: dg.PartitionsDefinition, key: str, instance: dg.Da
 
     with partition_loading_context(dynamic_partitions_store=instance):
         return definition.has_partition_key(key)
+
+
+def end_run(instance: dg.DagsterInstance, run: dg.DagsterRun, message: str) -> None:
+    """Mark a run as canceled whose process does not do so itself."""
+    instance.report_run_canceled(run, message)
 
 
 def is_lazy_definitions(value: object) -> bool:
@@ -91,7 +115,7 @@ def rebuild(
     """Put another function behind an asset, leaving its key, inputs, config, partitions and the rest as they are.
 
     Args:
-        assets: The asset to take over; must have a decorated function.
+        assets: The asset to take over, or several of one function; must have a decorated function.
         function: What runs in its place: same parameters, with the context first.
         check_specs: Checks that the function answers, besides those the asset has already.
         resource_keys: Resources that the function needs besides those the asset has already.
@@ -105,7 +129,13 @@ def rebuild(
         raise TypeError(f"{op.name} is not a single op")
     outs = {definition.name: dg.Out.from_definition(definition) for definition in op.output_defs}
     named = {spec.get_python_identifier(): spec for spec in check_specs}
-    outs.update({name: dg.Out(dagster_type=None, is_required=True) for name in named})
+    always = {key for name, key in asset_outputs(assets).items() if is_required(assets, name)}
+    outs.update(
+        {
+            name: dg.Out(dagster_type=None, is_required=spec.asset_key in always and not assets.can_subset)
+            for name, spec in named.items()
+        }
+    )
     new_op = OpDefinition.dagster_internal_init(
         name=op.name,
         ins={definition.name: dg.In.from_definition(definition) for definition in op.input_defs},
@@ -124,6 +154,6 @@ def rebuild(
     attributes["node_def"] = new_op
     attributes["specs"] = [spec_changes(spec) for spec in attributes["specs"]]
     attributes["check_specs_by_output_name"] = {**attributes["check_specs_by_output_name"], **named}
-    # None: all checks are selected. A subset of an asset with in-step checks cannot be taken anyway.
+    # None: all checks of the selected assets are selected.
     attributes["selected_asset_check_keys"] = None
     return dg.AssetsDefinition.dagster_internal_init(**attributes)

@@ -73,7 +73,12 @@ def published_results(
 
 
 def refusal(
-    context: dg.AssetExecutionContext, message: str, *, outcome: str, evidence: str = ""
+    context: dg.AssetExecutionContext,
+    message: str,
+    *,
+    outcome: str,
+    evidence: str = "",
+    each: Mapping[str, tuple[str, str]] | None = None,
 ) -> dg.Failure:
     """The failure that ends a refused step, so that neither the step nor the run is retried.
 
@@ -82,12 +87,15 @@ def refusal(
         message: What people read on the run page.
         outcome: ``refused`` by a gate, or ``bad input``.
         evidence: Ledger entry with the verdicts, if there is one.
+        each: For a step of several assets: outcome and message of each that was refused, by its key.
     """
     if context.instance.has_run(context.run_id):
         context.instance.add_run_tags(context.run_id, {RETRY_TAG: "false"})
     metadata: dict[str, Any] = {"aims/outcome": outcome}
     if evidence:
         metadata["aims/evidence"] = evidence
+    if each and len(context.assets_def.keys) > 1:
+        metadata["aims/refused"] = dg.MetadataValue.json({name: list(told) for name, told in each.items()})
     return dg.Failure(description=message, metadata=metadata, allow_retries=False)
 
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from aims_pipelines.measure import Measured
     from aims_pipelines.records.load import Records
-    from aims_pipelines.records.models import DatasetRecord
+    from aims_pipelines.records.models import DatasetRecord, External
     from aims_pipelines.resources.project import Project
-    from aims_pipelines.stats.profile import GroupSpec
+    from aims_pipelines.stats.profile import GroupSpec, Profile
     from aims_pipelines.storage.dataset_tables import Quarantined, Version
 
 DRIFT_PAGE = "drift.html"
@@ -42,6 +42,7 @@ class Circumstances:
         inputs: Admitted inputs.
         missing_inputs: Upstream assets that were read without evidence.
         source_digest: Digest of the declared source file; empty if it has none or changed while it was read.
+        origin: The declared external origin; ``None`` if there is none.
         now: The one reference time of the judgement, aware UTC.
     """
 
@@ -54,6 +55,7 @@ class Circumstances:
     inputs: tuple[InputVersion, ...] = ()
     missing_inputs: tuple[str, ...] = ()
     source_digest: str = ""
+    origin: "External | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,7 @@ class Judged:
         table: The rows, after the outlier policy.
         changed: Whether the outlier policy changed the rows.
         digest: Digest of the rows.
+        profile: What one pass over the rows kept.
         head: The version that was current when it was judged.
         message: For a refused candidate: what people read; empty otherwise.
         quarantine: For a refused candidate: its name in quarantine.
@@ -77,10 +80,16 @@ class Judged:
     table: "pa.Table"
     changed: bool
     digest: str
+    profile: "Profile"
     head: "Version | None"
     message: str = ""
     quarantine: str = ""
     reports: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def number(self) -> int:
+        """Number of the version that it becomes if it is published."""
+        return (self.head.number if self.head else 0) + 1
 
 
 def judge_table(
@@ -90,6 +99,7 @@ def judge_table(
     project: "Project",
     records: "Records",
     own_verdicts: tuple[Verdict, ...] = (),
+    beside: "Mapping[str, Profile] | None" = None,
 ) -> Judged:
     """Judge a candidate and record the answers; a refused candidate goes to quarantine.
 
@@ -99,6 +109,8 @@ def judge_table(
         project: Where evidence is kept and earlier versions are found.
         records: The records in force.
         own_verdicts: Answers that the computation gave itself; they gate like those of the catalogue.
+        beside: Profiles of other datasets that are to be published together with this one, in place of their current
+            versions where the record says that it must share no row with them.
 
     Raises:
         BadInput: There is no such dataset record, or its policy is not in force.
@@ -130,7 +142,10 @@ def judge_table(
         reference_digest=known.reference_digest,
         current=known.current,
         preceding=known.preceding,
-        others=known.others,
+        others={
+            **known.others,
+            **{name: profile for name, profile in (beside or {}).items() if name in record.disjoint_from},
+        },
         records_dir=records.folder,
         stages=policy.stages,
         treated=treated.columns,
@@ -313,6 +328,7 @@ def _judged(draft: _Draft, evidence: str) -> Judged:
         table=draft.table,
         changed=draft.changed,
         digest=draft.candidate.digest,
+        profile=draft.candidate.profile,
         head=draft.known.head,
     )
 
@@ -370,6 +386,7 @@ def _circumstances(facts: Circumstances) -> dict[str, Any]:
         "run": facts.run_id,
         "code_version": facts.code_version,
         "source": facts.source_digest,
+        **({} if facts.origin is None else {"origin": facts.origin.model_dump()}),
         "inputs": [
             {"asset": item.asset, "digest": item.digest, "evidence": item.evidence} for item in facts.inputs
         ],

@@ -45,9 +45,9 @@ class CatalogueEntry:
 DATASET_CHECKS: Final[tuple[CatalogueEntry, ...]] = (
     CatalogueEntry(
         name="provenance",
-        version="1",
-        description="Is every hop from the declared source to this table known: source file and digest, "
-        "admitted inputs, code version, licence and legal basis?",
+        version="2",
+        description="Is every hop from the declared source to this table known: source file and digest or external "
+        "origin, admitted inputs, code version, licence and legal basis?",
     ),
     CatalogueEntry(
         name="schema",

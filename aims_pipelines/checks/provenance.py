@@ -3,6 +3,7 @@
 from aims_pipelines.checks.candidate import Answer, Candidate
 from aims_pipelines.checks.wording import listing
 from aims_pipelines.core.verdict import Finding, Status
+from aims_pipelines.records.models import External
 
 # Texts with which people leave a field open.
 _OPEN = frozenset(
@@ -26,34 +27,45 @@ def _origin(candidate: Candidate) -> list[Finding]:
     source = candidate.record.source
     if source.path is not None:
         return [_file(source.path, source.sha256, candidate.source_digest)]
+    if source.external is not None:
+        return _external(source.external, candidate.digest)
     if source.upstream:
         return []
-    if source.sha256 is not None:
-        return [
-            _finding(
-                "source.sha256",
-                "pinned digest",
-                Status.FAIL,
-                "the record pins a digest but names no file that could be held against it",
-                "Give 'source.path', or take the pin out.",
-            )
-        ]
-    if _is_open(source.origin):
-        return [
-            _finding(
-                "source",
-                "declared origin",
-                Status.FAIL,
-                "the record names neither a source file nor an upstream asset, nor who supplied the data",
-                "Give 'source.path' or 'source.upstream', or say in 'source.origin' where it is read from.",
-            )
-        ]
     return [
         _finding(
             "source",
             "declared origin",
+            Status.FAIL,
+            "the record names neither a source file, nor an upstream asset, nor an external origin",
+            "Give 'source.path', 'source.upstream' or 'source.external'.",
+        )
+    ]
+
+
+def _external(external: External, content: str) -> list[Finding]:
+    """What can be shown of data from outside: the declared origin, and the digest of what was loaded from it."""
+    target = "source.external"
+    left_open = [name for name in ("name", "locator", "retrieved_by") if _is_open(getattr(external, name))]
+    if left_open:
+        return [
+            _finding(
+                f"{target}.{name}",
+                "declared origin",
+                Status.FAIL,
+                f"the record leaves '{target}.{name}' open",
+                f"State it in '{target}.{name}'.",
+            )
+            for name in left_open
+        ]
+    if not content:
+        return [_finding(target, "declared origin", Status.FAIL, "the digest of what was loaded is unknown")]
+    return [
+        _finding(
+            target,
+            "declared origin",
             Status.PASS,
-            "the data enters here; where it came from is known in the record's words only",
+            f"read by {external.retrieved_by} from the {external.kind.replace('_', ' ')} '{external.name}'; "
+            f"what was loaded is known by its digest, {_short(content)}, the origin's own bytes are not pinned",
         )
     ]
 

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import threading
+import uuid
 import warnings
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aims_pipelines.cli.formats import Format
+from aims_pipelines.cli.interrupted import cancel, end_abandoned, process_tag
 from aims_pipelines.core.errors import BadInput, Fault
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ def materialize(
     project.records()  # faults of the records are told before anything runs
     definitions = load_definitions(project)
     with dagster_instance(project) as instance:
+        end_abandoned(instance)
         job, keys = _job(definitions, select, partition, instance)
         result = _run(job, keys, instance, partition, quiet=form is Format.JSON)
         report = report_run(instance, result.run_id, [key.to_user_string() for key in keys])
@@ -202,6 +205,7 @@ def _run(
     """Run in this process, while a line on the terminal says which step is under way."""
     from rich.console import Console
 
+    run_id = str(uuid.uuid4())
     outcome: dict[str, Any] = {}
 
     def work() -> None:
@@ -211,6 +215,8 @@ def _run(
                 asset_selection=keys,
                 partition_key=partition,
                 raise_on_error=False,
+                run_id=run_id,
+                tags=process_tag(),
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             )
         except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
@@ -222,29 +228,30 @@ def _run(
         signal.signal(signal.SIGINT, lambda *_: None)
     console = Console(stderr=True, quiet=quiet)
     thread = threading.Thread(target=work, daemon=True)
-    with console.status("Starting …") as status:
-        thread.start()
-        while thread.is_alive():
-            thread.join(timeout=0.3)
-            status.update(_under_way(instance))
+    try:
+        with console.status("Starting …") as status:
+            thread.start()
+            while thread.is_alive():
+                thread.join(timeout=0.3)
+                status.update(_under_way(instance, run_id))
+    except KeyboardInterrupt:
+        cancel(instance, run_id)
+        raise
     if "error" in outcome:
         raise outcome["error"]
     result: dg.ExecuteInProcessResult = outcome["result"]
     return result
 
 
-def _under_way(instance: "dg.DagsterInstance") -> str:
-    """Which steps of the newest run have started and not ended."""
-    import dagster as dg
-
-    runs = instance.get_runs(limit=1)
-    if not runs:
+def _under_way(instance: "dg.DagsterInstance", run_id: str) -> str:
+    """Which steps of a run have started and not ended."""
+    run = instance.get_run_by_id(run_id)
+    if run is None:
         return "Starting …"
-    steps = instance.get_run_step_stats(runs[0].run_id)
+    steps = instance.get_run_step_stats(run_id)
     going = [step.step_key for step in steps if step.start_time and not step.end_time]
     done = sum(1 for step in steps if step.end_time)
-    ended = runs[0].status in {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE}
-    return "Finishing …" if ended else f"Materialising {', '.join(going) or '…'} ({done} done)"
+    return "Finishing …" if run.is_finished else f"Materialising {', '.join(going) or '…'} ({done} done)"
 
 
 def _print(report: "RunReport", project: "Project") -> None:

@@ -43,15 +43,17 @@ class Split(dg.Model, dg.Resolvable):
 class GovernedDataset(dg.Component, dg.Model, dg.Resolvable):
     """A table that is published only with passing verdicts of all dataset checks.
 
-    What it is judged by, and its source file or upstream datasets, stand in its dataset record. A record with a
-    source file needs nothing more; one with upstream datasets needs ``function`` or ``split``.
+    What it is judged by, and where it comes from, stand in its dataset record. A record with a source file needs
+    nothing more; one with upstream datasets needs ``function`` or ``split``; one with an external origin needs
+    ``function``, which reads it.
     """
 
     dataset: Annotated[str, Field(description="Id of the dataset record.")]
     function: Annotated[
         str | None,
         Field(
-            description="module:function that makes the table of the upstream tables, given as Arrow tables."
+            description="module:function that makes the table of the upstream tables, given as Arrow tables, "
+            "or reads it from its external origin."
         ),
     ] = None
     split: Annotated[
@@ -101,7 +103,16 @@ class GovernedDataset(dg.Component, dg.Model, dg.Resolvable):
         where = f"component of dataset {self.dataset!r}"
         ways = [way for way in ("function", "split") if getattr(self, way) is not None]
         upstream = record.source.upstream
-        if not upstream:
+        if record.source.external is not None and not upstream:
+            if self.function is None or self.split is not None:
+                raise BadInput(
+                    Fault(
+                        where=where,
+                        expected=f"'function', which reads the table from {record.source.external.name!r}",
+                        found=" and ".join(map(repr, ways)) or "none",
+                    )
+                )
+        elif not upstream:
             if ways:
                 found = f"{ways[0]!r}, and no upstream dataset in its record"
                 raise BadInput(
@@ -113,7 +124,7 @@ class GovernedDataset(dg.Component, dg.Model, dg.Resolvable):
                     )
                 )
             return None
-        if len(ways) != 1:
+        elif len(ways) != 1:
             raise BadInput(
                 Fault(
                     where=where,

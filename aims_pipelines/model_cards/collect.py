@@ -60,7 +60,14 @@ def data_use(
         purpose=record.purpose,
         licence=record.source.licence,
         legal_basis=record.source.legal_basis,
-        origin=record.source.origin,
+        origin=". ".join(part.rstrip(".") for part in (record.source.origin, _outside(record)) if part),
+    )
+
+
+def _outside(record: DatasetRecord) -> str:
+    external = record.source.external
+    return (
+        f"Read from the {external.kind.replace('_', ' ')} '{external.name}'" if external is not None else ""
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 from aims_pipelines.core.errors import Fault
+from aims_pipelines.records.credentials import credential_in
 from aims_pipelines.records.document import Document, shown
 from aims_pipelines.records.models import (
     DATASET_CHECK_NAMES,
@@ -16,6 +17,7 @@ from aims_pipelines.records.models import (
     ModelLimits,
     PolicyRecord,
     Scalar,
+    Source,
     SystemRecord,
 )
 from aims_pipelines.records.patterns import problem_with
@@ -51,13 +53,7 @@ def _dataset(record: DatasetRecord, document: Document, today: date) -> Iterator
     yield from _protected(record, document)
     if record.label is not None:
         yield from _label(record.label, record, document)
-    if record.source.path is None and not record.source.upstream:
-        yield Fault(
-            where=document.where(("source",)),
-            expected="a path, or upstream datasets",
-            found="neither",
-            remedy="Say which file or which governed assets the data comes from.",
-        )
+    yield from _source(record.source, document)
     if record.time is None and record.limits is not None and record.limits.max_age_days is not None:
         yield Fault(
             where=document.where(("limits", "max_age_days")),
@@ -72,6 +68,43 @@ def _dataset(record: DatasetRecord, document: Document, today: date) -> Iterator
             found=f"'{record.time}' of type {time_column.type}",
         )
     yield from _accepted(record.accepted, document, DATASET_CHECK_NAMES, today)
+
+
+def _source(source: Source, document: Document) -> Iterator[Fault]:
+    """The data enters by one way that can be shown, and nothing secret is written down about it."""
+    if source.path is None and source.external is None and not source.upstream:
+        yield Fault(
+            where=document.where(("source",)),
+            expected="a path, upstream datasets, or an external origin",
+            found="none of them",
+            remedy="Say which file, which governed assets, or which database, API, object store or stream the data "
+            "comes from.",
+        )
+    if source.path is not None and source.external is not None:
+        yield Fault(
+            where=document.where(("source", "external")),
+            expected="either a file or an external origin",
+            found="both",
+            remedy="Keep the one that the asset reads; make another dataset of the other, and name both upstream.",
+        )
+    if source.sha256 is not None and source.path is None:
+        yield Fault(
+            where=document.where(("source", "sha256")),
+            expected="a file under 'source.path' that the pin is about",
+            found="none",
+            remedy="What is loaded from elsewhere is known by the digest of its rows, which every verdict names.",
+        )
+    if source.external is not None:
+        for name in ("name", "locator", "retrieved_by"):
+            found = credential_in(getattr(source.external, name))
+            if found:
+                yield Fault(
+                    where=document.where(("source", "external", name)),
+                    expected="no user, password, key or token: records are reviewed and shown",
+                    found=found,
+                    remedy="Take it out, replace it where it is valid, and let the asset get it from a resource or "
+                    "the environment.",
+                )
 
 
 def _column(name: str, column: ColumnContract, document: Document) -> Iterator[Fault]:

@@ -106,10 +106,25 @@ class Protected(Part):
     bands: tuple[float, ...] = Field((), description="Inner band edges, ascending, for a numeric column.")
 
 
+class External(Part):
+    """An origin outside: what the asset's own code reads, and whose bytes are not pinned by a digest."""
+
+    kind: Literal["database", "api", "object_store", "stream"] = Field(description="What it is.")
+    name: Text = Field(description="What people call it, such as 'core banking'.")
+    locator: Text = Field(
+        description="Where in it the data lies: address, table, query or prefix, without user, password or token."
+    )
+    retrieved_by: Text = Field(description="Job, role or service account that reads it.")
+
+
 class Source(Part):
     """Where the data comes from and on what basis it may be used."""
 
     path: str | None = Field(None, description="File, relative to the project folder, or absolute.")
+    external: External | None = Field(
+        None,
+        description="In place of a file: the database, API, object store or stream that it is read from.",
+    )
     upstream: tuple[str, ...] = Field((), description="Governed assets it is derived from.")
     null_values: tuple[str, ...] = Field(
         (), description="Texts that mean 'missing' in a CSV file, besides the empty field."

@@ -164,7 +164,7 @@ class Project:
                     where=f"dataset record {dataset!r}: source.path",
                     expected="the path of the source file",
                     found="none",
-                    remedy="Name the file in the record, or compute the asset from its upstream assets.",
+                    remedy="Name the file in the record; what comes from elsewhere is read by the asset's own code.",
                 )
             )
         return _path(record.source.path, self.locations.root)

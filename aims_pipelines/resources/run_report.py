@@ -55,7 +55,7 @@ def report_run(instance: dg.DagsterInstance, run_id: str, assets: Sequence[str])
     checks: dict[str, list[CheckReport]] = {name: [] for name in assets}
     outcomes: dict[str, tuple[str, str]] = {}
     failures: dict[str, dg.DagsterEvent] = {}
-    steps: dict[str, str] = {}
+    steps: dict[str, list[str]] = {}
     for log in instance.all_logs(run_id):
         event = log.dagster_event
         if event is None:
@@ -65,7 +65,7 @@ def report_run(instance: dg.DagsterInstance, run_id: str, assets: Sequence[str])
             and event.asset_key
             and event.step_key
         ):
-            steps[event.step_key] = event.asset_key.to_user_string()
+            steps.setdefault(event.step_key, []).append(event.asset_key.to_user_string())
         elif event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION and event.asset_key is not None:
             number = _plain(event.materialization.metadata.get("aims/version"))
             outcomes[event.asset_key.to_user_string()] = (
@@ -85,7 +85,12 @@ def report_run(instance: dg.DagsterInstance, run_id: str, assets: Sequence[str])
         elif event.is_step_failure and event.step_key is not None:
             failures[event.step_key] = event
     for step, event in failures.items():
-        outcomes[steps.get(step, step)] = _failure(event)
+        names, each = steps.get(step, [step]), _refused(event)
+        for name in names:
+            if name in each:
+                outcomes[name] = each[name]
+            elif len(names) == 1 or name not in outcomes:  # what a step of several published stays published
+                outcomes[name] = ("not run", "") if each else _failure(event)
     return RunReport(
         run_id=run_id,
         assets=tuple(
@@ -98,6 +103,13 @@ def report_run(instance: dg.DagsterInstance, run_id: str, assets: Sequence[str])
             for name in assets
         ),
     )
+
+
+def _refused(event: dg.DagsterEvent) -> dict[str, tuple[str, str]]:
+    """Outcome and message of each asset of a failed step of several; empty for a step of one."""
+    data = event.step_failure_data
+    told = data.user_failure_data.metadata.get("aims/refused") if data.user_failure_data is not None else None
+    return {name: (str(outcome), str(message)) for name, (outcome, message) in (_plain(told) or {}).items()}
 
 
 def _failure(event: dg.DagsterEvent) -> tuple[str, str]:

@@ -6,20 +6,25 @@ killed between the two leaves nothing that a reader could see.
 """
 
 import hashlib
-import os
-import socket
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from aims_pipelines.core.errors import GateRefused, StoreUnavailable
+from aims_pipelines.core.errors import AimsError, GateRefused, StoreUnavailable
+from aims_pipelines.storage.dataset_claims import (
+    drop_claim,
+    release_claim,
+    renewed,
+    require_claim,
+    take_claim,
+)
 from aims_pipelines.storage.dataset_files import version_path, write_parquet
 from aims_pipelines.storage.dataset_tables import (
     Quarantined,
     Version,
-    claims,
     contents,
     files,
     quarantined,
@@ -37,7 +42,6 @@ if TYPE_CHECKING:
 DRIFT_ALONE = "drift"
 #: Windows that one window may be pooled with, at most.
 MOST_POOLED = 20
-_CLAIM_LAPSES_AFTER = timedelta(minutes=15)
 
 
 class DatasetStore:
@@ -193,52 +197,36 @@ class DatasetStore:
             else:
                 connection.execute(files.update().where(key).values(row))
 
-    def claim(
-        self, dataset: str, partition: str, *, expect: Version | None, run_id: str, at: datetime
-    ) -> None:
-        """Reserve the next version for one run, so that two runs cannot publish over each other.
+    @contextmanager
+    def claimed(self, dataset: str, partition: str, *, expect: Version | None, run_id: str) -> Iterator[None]:
+        """Reserve the next version for one run while it writes, so that two runs cannot publish over each other.
 
-        The claim of a process that died lapses: at once on the same host, after a quarter of an hour elsewhere.
+        The claim is renewed while the process lives. That of a process that died lapses: at once on the same host,
+        after a quarter of an hour elsewhere. A process that was stopped for longer and goes on finds its claim lapsed
+        or taken when it publishes, and is refused.
 
         Args:
             dataset: Name of the dataset.
             partition: Partition key; empty for an unpartitioned dataset.
             expect: The version that was current when the candidate was judged.
             run_id: The run that wants to publish.
-            at: Time of the claim, aware UTC.
 
         Raises:
             GateRefused: Another live run is publishing, or another version became current meanwhile.
         """
-        key = (claims.c.dataset == dataset) & (claims.c.partition == partition)
-        with self.database.write() as connection:
-            held = connection.execute(sa.select(claims).where(key)).one_or_none()
-            if held is not None and held.run_id != run_id and _is_live(held, at):
-                raise GateRefused(
-                    f"Refused {dataset!r}: run {held.run_id} is publishing it right now. "
-                    "Next: wait for that run to end and materialise again."
-                )
-            _expect_head(connection, dataset, partition, expect)
-            connection.execute(claims.delete().where(key))
-            connection.execute(
-                claims.insert().values(
-                    dataset=dataset,
-                    partition=partition,
-                    run_id=run_id,
-                    host=socket.gethostname(),
-                    pid=os.getpid(),
-                    claimed_at=at.isoformat(),
-                )
-            )
+        self._claim(dataset, partition, expect=expect, run_id=run_id)
+        try:
+            with renewed(self.database, dataset, partition, run_id=run_id):
+                yield
+        except BaseException:
+            with suppress(AimsError):  # it lapses by itself
+                drop_claim(self.database, dataset, partition, run_id=run_id)
+            raise
 
-    def release(self, dataset: str, partition: str, *, run_id: str) -> None:
-        """Give up a claim, after the publication failed."""
+    def _claim(self, dataset: str, partition: str, *, expect: Version | None, run_id: str) -> None:
         with self.database.write() as connection:
-            connection.execute(
-                claims.delete().where(
-                    claims.c.dataset == dataset, claims.c.partition == partition, claims.c.run_id == run_id
-                )
-            )
+            take_claim(connection, dataset, partition, run_id=run_id)
+            _expect_head(connection, dataset, partition, expect)
 
     def describe_content(
         self, dataset: str, digest: str, *, schema: "pa.Schema", profile: bytes, connection: sa.Connection
@@ -259,8 +247,10 @@ class DatasetStore:
         """Make a version current, within the caller's transaction, and release the claim on it.
 
         Raises:
-            GateRefused: Another version became current since the candidate was judged.
+            GateRefused: The run's claim lapsed and another took it, or another version became current since the
+                candidate was judged.
         """
+        require_claim(connection, version.dataset, version.partition, run_id=version.run_id)
         _expect_head(connection, version.dataset, version.partition, expect)
         connection.execute(
             versions.insert().values(
@@ -274,11 +264,7 @@ class DatasetStore:
                 published_at=version.published_at.isoformat(),
             )
         )
-        connection.execute(
-            claims.delete().where(
-                claims.c.dataset == version.dataset, claims.c.partition == version.partition
-            )
-        )
+        release_claim(connection, version.dataset, version.partition, run_id=version.run_id)
 
     def keep_refused(self, path: str, table: "pa.Table") -> None:
         """Write the rows of a refused candidate to its place in quarantine.
@@ -324,18 +310,3 @@ def _expect_head(connection: sa.Connection, dataset: str, partition: str, expect
             f"Refused {dataset!r}: version {head.number} was published by run {head.run_id} while this candidate "
             "was being judged, so its verdicts are about an older state. Next: materialise again."
         )
-
-
-def _is_live(claim: Any, at: datetime) -> bool:
-    """Whether the process behind a claim may still be publishing."""
-    if at - datetime.fromisoformat(claim.claimed_at) > _CLAIM_LAPSES_AFTER:
-        return False
-    if claim.host != socket.gethostname():
-        return True
-    try:
-        os.kill(claim.pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -65,18 +65,42 @@ def test_an_input_without_digest_or_evidence_is_a_missing_hop(build, answer, fin
     assert finding(verdict, "applications").status is Status.FAIL
 
 
-def test_data_from_nowhere_fails_and_data_whose_origin_is_told_passes(build, answer, finding):
-    nowhere = answer("provenance", build(TABLE, record=source(path=None), source_digest=""))
-    assert finding(nowhere, "source").status is Status.FAIL
-    told = answer(
-        "provenance", build(TABLE, record=source(path=None, origin="core banking, nightly"), source_digest="")
-    )
-    assert finding(told, "source").status is Status.PASS
+def test_data_from_nowhere_fails_even_if_somebody_is_said_to_have_collected_it(build, answer, finding):
+    for origin in ("", "core banking, nightly"):
+        nowhere = answer(
+            "provenance", build(TABLE, record=source(path=None, origin=origin), source_digest="")
+        )
+        assert finding(nowhere, "source").status is Status.FAIL
 
 
-def test_a_pin_without_a_file_fails(build, answer, finding):
-    verdict = answer("provenance", build(TABLE, record=source(path=None, origin="bank", sha256=DIGEST)))
-    assert finding(verdict, "source.sha256").status is Status.FAIL
+OUTSIDE = {
+    "kind": "object_store",
+    "name": "landing bucket",
+    "locator": "s3://landing/applications/",
+    "retrieved_by": "service account etl",
+}
+
+
+def test_a_declared_external_origin_passes_on_the_digest_of_what_was_loaded(build, answer, finding):
+    candidate = build(TABLE, record=source(path=None, external=OUTSIDE), source_digest="")
+    found = finding(answer("provenance", candidate), "source.external")
+    assert found.status is Status.PASS
+    assert "by service account etl from the object store 'landing bucket'" in found.reason
+    assert candidate.digest[:19] in found.reason
+    assert "own bytes are not pinned" in found.reason
+
+
+@pytest.mark.parametrize("field", ["name", "locator", "retrieved_by"])
+def test_an_external_origin_that_is_left_open_fails(build, answer, finding, field):
+    record = source(path=None, external={**OUTSIDE, field: "TBD"})
+    verdict = answer("provenance", build(TABLE, record=record))
+    assert finding(verdict, f"source.external.{field}").status is Status.FAIL
+
+
+def test_an_external_origin_with_code_that_nobody_knows_fails(build, answer, finding):
+    verdict = answer("provenance", build(TABLE, record=source(path=None, external=OUTSIDE), code_version=""))
+    assert finding(verdict, "code").status is Status.FAIL
+    assert finding(verdict, "source.external").status is Status.PASS
 
 
 @pytest.mark.parametrize("version", ["", "  "])

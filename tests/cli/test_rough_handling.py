@@ -172,7 +172,10 @@ def test_a_store_that_cannot_be_written_is_told_in_our_words(folder: Path) -> No
     assert "Check the folder's permissions" in result.stdout
 
 
-def test_an_impatient_user_leaves_no_traceback_and_nothing_that_blocks_the_next_run(folder: Path) -> None:
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
+def test_a_run_that_is_stopped_leaves_no_traceback_and_nothing_that_goes_on_or_blocks_the_next_one(
+    folder: Path, sent: signal.Signals
+) -> None:
     change(
         folder,
         "    return aims.read",
@@ -189,10 +192,31 @@ def test_an_impatient_user_leaves_no_traceback_and_nothing_that_blocks_the_next_
         deadline = time.monotonic() + 60
         while not (folder / "begun").exists() and time.monotonic() < deadline:
             time.sleep(0.1)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(sent)
         _, told = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode == (130 if sent is signal.SIGINT else -signal.SIGKILL)
     assert "Traceback" not in told
     assert load_project(folder).store.versions() == []
+    if sent is signal.SIGINT:
+        assert statuses(folder) == ["CANCELED"]
     change(folder, "    time.sleep(60)\n", "")
     assert aims("materialize", cwd=folder).returncode == 0
+    assert statuses(folder) == ["CANCELED", "SUCCESS"]
+
+
+def statuses(folder: Path) -> list[str]:
+    """What Dagster says became of the runs, the oldest first."""
+    code = (
+        "import dagster as dg\n"
+        "with dg.DagsterInstance.get() as instance:\n"
+        "    print(*reversed([run.status.value for run in instance.get_runs()]))"
+    )
+    home = str(folder / ".aims" / "dagster")
+    shown = subprocess.run(
+        [sys.executable, "-c", code],
+        env=surroundings(DAGSTER_HOME=home),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return shown.stdout.split()

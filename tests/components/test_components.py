@@ -129,6 +129,17 @@ def _dg(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def _refusal(project: Path) -> str:
+    """What is told of YAML that cannot be loaded."""
+    with pytest.raises(Exception) as raised:
+        dg.load_from_defs_folder(path_within_project=project / "src" / "shop")
+    chain: list[BaseException] = [raised.value]
+    while chain[-1].__cause__ is not None:
+        chain.append(chain[-1].__cause__)
+    (refusal, *_) = (error for error in chain if isinstance(error, BadInput))
+    return str(refusal)
+
+
 @pytest.fixture
 def definitions(project: Path):
     """The definitions that the YAML stands for."""
@@ -192,6 +203,30 @@ def test_a_refused_table_leaves_no_materialisation_and_nothing_below_starts(proj
     ]
 
 
+OUTSIDE = """
+source:
+  external: {kind: api, name: till, locator: the tills of the shop, retrieved_by: night job}
+"""
+
+
+def test_a_table_from_outside_is_read_by_the_function_that_the_yaml_names(project):
+    record = project / "governance" / "shop.yaml"
+    text = record.read_text()
+    path = next(line for line in text.splitlines() if line.startswith("  path:"))
+    record.write_text(text.replace("source:\n" + path, OUTSIDE.strip()))
+    (project / "src/shop/reading.py").write_text(
+        f"from pyarrow import csv\n\n\ndef till():\n    return csv.read_csv({str(project.parent / 'shop.csv')!r})\n"
+    )
+    file = project / "src/shop/defs/pipeline/defs.yaml"
+    file.write_text(PIPELINE.replace("  dataset: shop\n", "  dataset: shop\n  function: shop.reading:till\n"))
+    definitions = dg.load_from_defs_folder(path_within_project=project / "src" / "shop")
+    job = definitions.resolve_implicit_global_asset_job_def()
+    result = job.execute_in_process(asset_selection=[dg.AssetKey("shop")], raise_on_error=False)
+    assert result.success
+    file.write_text(PIPELINE)
+    assert "'function', which reads the table from 'till'" in _refusal(project)
+
+
 def test_the_users_own_io_manager_is_left_alone(definitions):
     assert "io_manager" not in definitions.resources
     assert {"aims", "aims_io_manager"} <= set(definitions.resources)
@@ -216,14 +251,7 @@ def test_what_does_not_go_together_is_answered(project, attributes, expected):
     kind = "GovernedModel" if attributes.startswith("system") else "GovernedDataset"
     file = project / "src/shop/defs/pipeline/defs.yaml"
     file.write_text(f"type: aims_pipelines.components.{kind}\nattributes:\n  {attributes}\n")
-    with pytest.raises(Exception) as raised:
-        dg.load_from_defs_folder(path_within_project=project / "src" / "shop")
-    chain: list[BaseException] = [raised.value]
-    while chain[-1].__cause__ is not None:
-        chain.append(chain[-1].__cause__)
-    refusals = [error for error in chain if isinstance(error, BadInput)]
-    assert refusals
-    assert expected in str(refusals[0])
+    assert expected in _refusal(project)
 
 
 def test_importing_the_components_loads_no_heavy_library():

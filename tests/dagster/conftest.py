@@ -90,6 +90,18 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def add_record(folder: Path) -> Callable[..., None]:
+    """Writes one more dataset record; ``more`` is YAML that stands below it."""
+
+    def write(name: str, *, source: str = "  path: raw.csv", more: str = "") -> None:
+        review_by = datetime.now(UTC).date() + timedelta(days=30)
+        text = DATASET.format(id=name, source=source, review_by=review_by)
+        (folder / "governance" / f"{name}.yaml").write_text(text + more, encoding="utf-8")
+
+    return write
+
+
+@pytest.fixture
 def project(folder: Path) -> Project:
     return load_project(folder)
 

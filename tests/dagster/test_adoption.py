@@ -1,7 +1,7 @@
 """Adopting an existing code location, finding what no gate covers, and running in several processes."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -83,16 +83,6 @@ def test_governing_twice_changes_nothing(folder: Path, good: Tables) -> None:
     assert len(twice.resolve_asset_graph().get_check_keys_for_assets({dg.AssetKey("raw")})) == 14
 
 
-def test_a_record_that_claims_an_asset_of_a_multi_asset_is_told_apart(folder: Path) -> None:
-    @dg.multi_asset(specs=[dg.AssetSpec("raw"), dg.AssetSpec("other")])
-    def both() -> Iterator[dg.MaterializeResult[Any]]:
-        yield dg.MaterializeResult("raw")
-        yield dg.MaterializeResult("other")
-
-    with pytest.raises(BadInput, match="a function of its own"):
-        govern(dg.Definitions(assets=[both]), folder / "governance")
-
-
 def test_a_job_that_still_holds_the_assets_without_a_gate_is_told(folder: Path, good: Tables) -> None:
     before = location(folder, good())
     resolved = before.resolve_job_def("everything")
@@ -119,7 +109,7 @@ import sys
 from pathlib import Path
 import dagster as dg
 import pandas as pd
-from aims_pipelines import AimsResource, DatasetIOManager, governed_asset
+from aims_pipelines import AimsResource, DatasetIOManager, governed_asset, governed_multi_asset
 
 aims = AimsResource(folder={folder!r})
 
@@ -127,12 +117,17 @@ aims = AimsResource(folder={folder!r})
 def raw() -> pd.DataFrame:
     return pd.read_parquet({table!r})
 
-@governed_asset(dataset="offers", name="offers")
-def offers(raw: pd.DataFrame) -> pd.DataFrame:
-    return raw
+@governed_multi_asset(
+    datasets={{"offers": "offers", "prices": "prices"}},
+    outs={{"offers": dg.AssetOut(), "prices": dg.AssetOut()}},
+    internal_asset_deps={{"offers": {{dg.AssetKey("raw")}}, "prices": {{dg.AssetKey("offers")}}}},
+)
+def both(raw: pd.DataFrame):
+    yield dg.Output(raw, output_name="offers")
+    yield dg.Output(pd.read_parquet({prices!r}), output_name="prices")
 
 defs = dg.Definitions(
-    assets=[raw, offers],
+    assets=[raw, both],
     jobs=[dg.define_asset_job("everything")],
     resources={{"aims": aims, "io_manager": DatasetIOManager(aims=aims)}},
     executor=dg.multiprocess_executor,
@@ -157,19 +152,25 @@ def test_steps_in_processes_of_their_own_are_gated_alike(
     home = tmp_path / "dagster_home"
     home.mkdir()
     (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
-    script, table = tmp_path / "located.py", tmp_path / "table.parquet"
-    script.write_text(MULTIPROCESS.format(folder=str(folder), table=str(table)))
+    script, table, prices = tmp_path / "located.py", tmp_path / "table.parquet", tmp_path / "prices.parquet"
+    script.write_text(MULTIPROCESS.format(folder=str(folder), table=str(table), prices=str(prices)))
     monkeypatch.setenv("DAGSTER_HOME", str(home))
     store = load_project(folder).store
 
     good().to_parquet(table)
+    bad(seed=2).to_parquet(prices)
     first = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
-    assert "RESULT True" in first.stdout, first.stderr[-3000:]
+    assert "RESULT False" in first.stdout, first.stderr[-3000:]
     assert [version.dataset for version in store.versions()] == ["raw", "offers"]
 
-    bad(seed=2).to_parquet(table)
+    good(seed=3).to_parquet(prices)
     second = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
-    assert "RESULT False" in second.stdout, second.stderr[-3000:]
-    assert [version.dataset for version in store.versions()] == ["raw", "offers"]
+    assert "RESULT True" in second.stdout, second.stderr[-3000:]
+    assert [version.dataset for version in store.versions()] == ["raw", "offers", "raw", "offers", "prices"]
+
+    bad(seed=2).to_parquet(table)
+    third = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
+    assert "RESULT False" in third.stdout, third.stderr[-3000:]
+    assert len(store.versions()) == 5
     project = load_project(folder)
     assert audit_ledger(project.ledger, project.evidence).intact

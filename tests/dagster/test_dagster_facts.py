@@ -153,3 +153,89 @@ def test_an_io_manager_that_fails_closes_the_step_at_its_output() -> None:
 
     assert not run([closed], Broken()).success
     assert seen == ["closed"]
+
+
+def two(**outs: Any) -> Any:
+    """Two assets of one function, each with a check of its own that the step answers."""
+    checks = [dg.AssetCheckSpec("inside", asset=key, blocking=True) for key in ("left", "right")]
+    return dg.multi_asset(
+        outs={"left": dg.AssetOut(**outs), "right": dg.AssetOut(**outs)},
+        check_specs=checks,
+        can_subset=bool(outs),
+    )
+
+
+@dg.asset
+def below_left(left: int) -> int:
+    return left
+
+
+@dg.asset
+def below_right(right: int) -> int:
+    return right
+
+
+def test_a_step_that_fails_after_one_of_its_outputs_keeps_that_one_and_stops_what_is_below_both() -> None:
+    @two()
+    def pair() -> Iterator[Any]:
+        yield dg.AssetCheckEvaluation(asset_key=dg.AssetKey("right"), check_name="inside", passed=False)
+        yield dg.Output(1, output_name="left")
+        yield dg.AssetCheckResult(asset_key="left", check_name="inside", passed=True)
+        raise dg.Failure("refused right", allow_retries=False)
+
+    spy = Spy()
+    result = run([pair, below_left, below_right], spy)
+    assert not result.success
+    assert spy.written == {"left": 1}
+    assert materialised(result) == ["left"]
+    answers = {item.asset_key.to_user_string(): item for item in result.get_asset_check_evaluations()}
+    assert answers["left"].target_materialization_data is not None
+    assert answers["right"].target_materialization_data is None
+
+
+def test_leaving_the_checks_of_a_subset_out_does_not_keep_a_step_from_answering_them() -> None:
+    @two(is_required=False)
+    def pair(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        assert context.selected_output_names == {"left"}
+        yield dg.AssetCheckEvaluation(asset_key=dg.AssetKey("left"), check_name="inside", passed=False)
+        raise dg.Failure("refused left", allow_retries=False)
+
+    result = run([pair], Spy(), selection=dg.AssetSelection.assets("left").without_checks())
+    assert [(item.asset_key, item.passed) for item in result.get_asset_check_evaluations()] == [
+        (dg.AssetKey("left"), False)
+    ]
+
+
+def test_the_checks_of_a_subset_can_be_selected_without_its_asset() -> None:
+    seen: list[Any] = []
+
+    @two(is_required=False)
+    def pair(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        seen.append(
+            (set(context.selected_asset_keys), {key.name for key in context.selected_asset_check_keys})
+        )
+        yield from ()
+
+    check = dg.AssetCheckKey(dg.AssetKey("left"), "inside")
+    assert run([pair], Spy(), selection=dg.AssetSelection.checks(check)).success
+    assert seen == [(set(), {"inside"})]
+
+
+def test_an_output_without_a_value_is_made_up_for_a_function_that_ends_without_it() -> None:
+    @dg.multi_asset(specs=[dg.AssetSpec("left"), dg.AssetSpec("right")])
+    def pair() -> Iterator[Any]:
+        yield dg.MaterializeResult("left")
+
+    assert sorted(materialised(run([pair], Spy()))) == ["left", "right"]
+
+
+def test_an_output_yielded_before_one_it_is_made_from_fails_the_step() -> None:
+    @dg.multi_asset(
+        outs={"left": dg.AssetOut(), "right": dg.AssetOut()},
+        internal_asset_deps={"left": set(), "right": {dg.AssetKey("left")}},
+    )
+    def pair() -> Iterator[Any]:
+        yield dg.Output(2, output_name="right")
+        yield dg.Output(1, output_name="left")
+
+    assert not run([pair], Spy()).success

@@ -135,7 +135,10 @@ def published(project: Project, dataset: str, partition: str, profile: Profile) 
         dataset=dataset, partition=partition, number=number, digest=f"sha256:{partition or 'whole'}-{number}",
         rows=profile.rows, evidence="e", run_id="r", published_at=datetime.now(UTC),
     )  # fmt: skip
-    with project.database.write() as connection:
+    with (
+        project.store.claimed(dataset, partition, expect=head, run_id="r"),
+        project.database.write() as connection,
+    ):
         project.store.describe_content(
             dataset, version.digest, schema=pa.schema([]), profile=to_bytes(profile), connection=connection
         )

@@ -195,7 +195,12 @@ def test_every_fault_of_every_file_is_reported_with_file_line_and_path(write, va
             "people.yaml:6 accepted[0].check",
             None,
         ),
-        ("path: people.csv, ", "", "people.yaml:7 source", "a path, or upstream datasets"),
+        (
+            "path: people.csv, ",
+            "",
+            "people.yaml:7 source",
+            "a path, upstream datasets, or an external origin",
+        ),
         (
             "path: people.csv, ",
             "path: x, sha256: abc, ",
@@ -435,3 +440,65 @@ def test_a_dataset_cannot_be_like_itself_nothing_or_a_likeness(write, valid, lik
 def test_a_dataset_without_columns_is_a_fault(write, valid):
     valid["people"] = valid["people"].replace("columns:", "columns: {}\nignored:")
     assert "people.yaml:8 columns" in _faults(write(valid))
+
+
+EXTERNAL = """
+  external:
+    kind: database
+    name: core banking
+    locator: postgresql://db.internal/core, table applications
+    retrieved_by: service account etl
+"""
+
+
+def _from_outside(valid, before="", after=""):
+    path = "source: {path: people.csv, licence: CC BY 4.0, legal_basis: research}"
+    source = (
+        "source:\n  licence: CC BY 4.0\n  legal_basis: research" + EXTERNAL.replace(before, after).rstrip()
+    )
+    return {**valid, "people": valid["people"].replace(path, source)}
+
+
+def test_an_external_origin_stands_in_place_of_a_file(write, valid):
+    external = load_records(write(_from_outside(valid)), today=TODAY).dataset("people").source.external
+    assert (external.kind, external.name) == ("database", "core banking")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "where", "expected"),
+    [
+        ("database", "spreadsheet", "kind", "one of database, api, object_store, stream"),
+        ("    retrieved_by: service account etl", "    read_by: me", "read_by", "a known key"),
+        ("service account etl", '""', "retrieved_by", "text"),
+        ("//db.internal", "//etl:hunter2@db.internal", "locator", "no user, password, key or token"),
+        ("table applications", "password=hunter2", "locator", "no user, password, key or token"),
+        (
+            "service account etl",
+            "Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.x",
+            "retrieved_by",
+            "no user, pass",
+        ),
+    ],
+)
+def test_faults_of_an_external_origin_are_told(write, valid, before, after, where, expected):  # noqa: PLR0917 - by name
+    faults = _faults(write(_from_outside(valid, before, after)))
+    (fault,) = (fault for place, fault in faults.items() if place.endswith(f"source.external.{where}"))
+    assert fault.expected.startswith(expected)
+    assert "hunter2" not in str(faults)
+
+
+def test_data_enters_by_a_file_or_from_outside_and_not_by_both(write, valid):
+    (fault,) = _faults(write(_from_outside(valid, "  external", "  path: people.csv\n  external"))).values()
+    assert (fault.expected, fault.found) == ("either a file or an external origin", "both")
+
+
+def test_a_pin_that_is_about_no_file_is_told_beside_what_an_external_origin_lacks(write, valid):
+    valid["people"] = valid["people"].replace("path: people.csv", "external: {kind: api}")
+    valid["holdout"] = valid["holdout"].replace(
+        "path: people.csv", f"upstream: [people], sha256: sha256:{'0' * 64}"
+    )
+    places = sorted(place.partition(" ")[2] for place in _faults(write(valid)))
+    assert places == [
+        *(f"source.external.{name}" for name in ("locator", "name", "retrieved_by")),
+        "source.sha256",
+    ]

@@ -161,7 +161,8 @@ class Scene:
             body=publication(version, asset=facts.asset),
             at=facts.now,
         )
-        with project.database.write() as connection:
+        claim = project.store.claimed(facts.dataset, facts.partition, expect=judged.head, run_id=facts.run_id)
+        with claim, project.database.write() as connection:
             project.ledger.append([draft], connection=connection)
             project.store.publish(version, expect=judged.head, connection=connection)
 
