@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     unknown = [name for name in options.names if name not in known]
     if unknown:
         parser.error(f"no benchmark named {', '.join(unknown)}; there are {', '.join(known)}")
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 120)
     reports: list[Report] = []
     for name in options.names or known:
         Console(stderr=True).print(f"Running {name} …", style="dim")
