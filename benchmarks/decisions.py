@@ -68,8 +68,8 @@ def run(*, quick: bool) -> Report:
             "tenth of the rows. The shapes and shares are not those on which our defaults were tuned.",
             "A fault counts as found where its own column fails; for us inside its group, where it is confined to one. "
             "Peers that do not look inside groups are credited with the column as a whole.",
-            f"Pooled: {POOLED} windows of {POOLED_ROWS:,} rows one after the other, each with a jitter of its own (and the "
-            f"fault, if any), against a reference of {POOLED_REFERENCE:,} rows, under the policy 'pool'.",
+            f"Pooled: {POOLED} windows of {POOLED_ROWS:,} rows one after the other, each with a jitter of its own (and "
+            f"the fault, if any), against a reference of {POOLED_REFERENCE:,} rows, under the policy 'pool'.",
             "Peers judge windows of the same kind, fewer of them since they take their time: read the intervals. They "
             "have two answers, so that what does not fail passes. NannyML cuts each window into ten chunks.",
         ),

