@@ -110,12 +110,17 @@ def run(*, quick: bool, sizes: Sequence[int] = ()) -> Report:
             files = _write(Path(folder), size, bootstraps=2 if quick else 100)
             jobs = {
                 name: _runner(
-                    job, files, pythons[job.environment], limits, _hopeless(name, measured, size, limits)
+                    job, files, pythons[job.environment], limits, hopeless(name, measured, size, limits)
                 )
                 for name, job in JOBS.items()
             }
             measured[size] = in_turns(jobs, repeats=1 if quick else 3, once_above=_ONCE_ABOVE)
         _check_answers(measured[size])
+    return report_of(measured, limits)
+
+
+def report_of(measured: Mapping[int, Runs], limits: Limits) -> Report:
+    """Put what was measured, by number of rows, into a report."""
     return Report(
         name="cost",
         title="A judgement of 30 columns, beside other libraries",
@@ -161,19 +166,19 @@ def _write(folder: Path, size: int, *, bootstraps: int) -> Files:
 
 
 def _runner(
-    job: Job, files: Files, python: Path | Unavailable, limits: Limits, hopeless: str
+    job: Job, files: Files, python: Path | Unavailable, limits: Limits, refusal: str
 ) -> Callable[[], Took | Stopped]:
     def once() -> Took | Stopped:
         if isinstance(python, Unavailable):
             return Stopped(reason=f"not run: {python.reason}")
-        if hopeless:
-            return Stopped(reason=hopeless, over=True)
+        if refusal:
+            return Stopped(reason=refusal, over=True)
         return run_job(python, job.module, *job.arguments(files), limits=limits)
 
     return once
 
 
-def _hopeless(name: str, measured: Mapping[int, Runs], size: int, limits: Limits) -> str:
+def hopeless(name: str, measured: Mapping[int, Runs], size: int, limits: Limits) -> str:
     """Say why a job is not tried: by what it took at fewer rows, it would take far more than the limits allow."""
     before = [(rows, runs[name]) for rows, runs in measured.items()]
     if any(isinstance(runs, Stopped) and runs.over for _, runs in before):

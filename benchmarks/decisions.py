@@ -45,6 +45,19 @@ def run(*, quick: bool) -> Report:
     tallies = {rows: single(rows, count) for rows, count in trials.items()}
     together = pooled(1 if quick else _POOLED_TRIALS)
     peers = {} if quick else {rows: _peers(rows, count) for rows, count in _PEER_TRIALS.items()}
+    return report_of(tallies, together, peers)
+
+
+def report_of(
+    tallies: Mapping[int, Tally], together: Tally, peers: Mapping[int, Mapping[str, Tally | Stopped]]
+) -> Report:
+    """Put tallies into a report.
+
+    Args:
+        tallies: Ours by number of rows.
+        together: Ours of pooled windows.
+        peers: Those of other libraries by number of rows, or why there is none.
+    """
     windows = f"{POOLED} windows of {POOLED_ROWS:,} pooled"
     own = {f"{rows:,} rows": tally for rows, tally in tallies.items()} | {windows: together}
     return Report(
