@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     unknown = [name for name in options.names if name not in known]
     if unknown:
         parser.error(f"no benchmark named {', '.join(unknown)}; there are {', '.join(known)}")
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = Console(width=None if sys.stdout.isatty() else 150)
     reports: list[Report] = []
     failed: list[str] = []
     for name in options.names or known:
@@ -78,6 +78,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     plot = None if options.quick else headline.write(options.out)
     if plot is not None:
         console.print(f"Drawn: {plot}")
+    if options.quick:
+        console.print(
+            "A quick run shows that everything works; its figures are no measurement.", style="bold"
+        )
     missed = [goal for report in reports for goal in report.goals if not goal.met]
     if missed:
         console.print(f"{len(missed)} goal(s) not reached.", style="bold red")

@@ -18,7 +18,7 @@ PEERS: Mapping[str, tuple[str, str]] = {
     "Evidently": ("evidently_drift", ""),
     "NannyML": ("nannyml_drift", "nannyml"),
     "whylogs": ("whylogs_drift", "whylogs"),
-    "a test a column at 0.05 (scipy)": ("scipy_drift", ""),
+    "scipy, 0.05 each": ("scipy_drift", ""),
 }
 
 
