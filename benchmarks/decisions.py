@@ -82,9 +82,9 @@ def report_of(
             "A fault counts as found where its own column fails; for us inside its group, where it is confined to one. "
             "Peers that do not look inside groups are credited with the column as a whole.",
             f"Pooled: {POOLED} windows of {POOLED_ROWS:,} rows one after the other, each with a jitter of its own (and "
-            f"the fault, if any), against a reference of {POOLED_REFERENCE:,} rows, under the policy 'pool'. It takes in "
-            "as many of them as make the answer conclusive, about five here: shifts below the tolerated one are found "
-            "as 5,000 rows find them.",
+            f"the fault, if any), against a reference of {POOLED_REFERENCE:,} rows, under the policy 'pool'. It takes "
+            "in as many of them as make the answer conclusive, about five here: shifts below the tolerated one are "
+            "found as 5,000 rows find them.",
             "Peers judge windows of the same kind, fewer of them since they take their time: read the intervals. They "
             "have two answers, so that what does not fail passes. NannyML cuts each window into ten chunks.",
         ),

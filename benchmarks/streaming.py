@@ -1,4 +1,4 @@
-"""Whether memory stays flat when a table lies in ten files: profiled one after the other, and merged.
+"""Whether memory stays flat when a table lies in ten files, which are profiled as one table.
 
 ``python -m benchmarks streaming --sizes 100000000`` does it for a hundred million rows; that takes 17 GB of disk.
 """

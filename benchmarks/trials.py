@@ -146,7 +146,7 @@ def _with_those_before(reference: Profile, windows: Sequence[Profile]) -> Sequen
             limits=_POOLING,
             digest="",
             profile=newest,
-            batches=lambda: iter(()),
+            batches=lambda columns=None: iter(()),  # noqa: ARG005 - of profiles alone
             now=datetime(2026, 1, 1, tzinfo=UTC),
             reference=reference,
             preceding=tuple(before),

@@ -2,7 +2,9 @@
 
 import os
 import signal
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -30,3 +32,13 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip("needs the real tables (adult, credit, bike) in ../shared/data, which are not here")
     return folder
+
+
+@pytest.fixture(scope="session")
+def great_expectations() -> ModuleType:
+    """Great Expectations, for tests that import it themselves: the workers of the test run are programs without a
+    file, which pyspark would end."""
+    from aims_pipelines.checks.beside_pyspark import beside_pyspark
+
+    with beside_pyspark():
+        return import_module("great_expectations")

@@ -49,12 +49,19 @@ def failed_evaluations(
 
 
 def published_results(
-    key: dg.AssetKey, judgement: Judgement, *, declared: tuple[str, ...], evidence: str
+    key: dg.AssetKey,
+    judgement: Judgement,
+    *,
+    declared: tuple[str, ...],
+    evidence: str,
+    reports: Mapping[str, Path] | None = None,
 ) -> Iterator[dg.AssetCheckResult]:
     """Answers about a version that was just published: they point at it."""
     answers = _answers(judgement)
     for name in declared:
         passed, severity, description, metadata = _answer(answers.get(name), evidence)
+        if reports and name in reports:
+            metadata["aims/report"] = dg.MetadataValue.path(reports[name])
         yield dg.AssetCheckResult(
             asset_key=key,
             check_name=name,

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from aims_pipelines.resources.published_profiles import current_versions, merged_profile
+
 if TYPE_CHECKING:
     from aims_pipelines.records.models import DatasetRecord, Limits
     from aims_pipelines.resources.project import Project
@@ -13,12 +15,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What earlier versions have to say about a candidate."""
+    """What earlier versions have to say about a candidate.
+
+    Args:
+        head: The version of its partition that is current.
+        current: Profile of that version.
+        reference: Profile that drift is judged against.
+        references: Versions whose rows that profile is of.
+        preceding: Profiles of windows before it, newest first, for pooling.
+        others: Profiles of datasets that it must share no rows with.
+    """
 
     head: "Version | None"
     current: "Profile | None"
     reference: "Profile | None"
-    reference_digest: str
+    references: "tuple[Version, ...]"
     preceding: "tuple[Profile, ...]"
     others: "Mapping[str, Profile]" = field(default_factory=dict)
 
@@ -28,23 +39,27 @@ def known_before(record: "DatasetRecord", limits: "Limits", *, partition: str, p
     published = project.store.versions(record.id)
     mine = [version for version in published if version.partition == partition]
     head = mine[-1] if mine else None
-    reference = _reference(published, limits)
+    references = _references(published, limits, partition)
     return Known(
         head=head,
         current=_profile(project, record.id, head.digest) if head else None,
-        reference=_profile(project, record.id, reference.digest) if reference else None,
-        reference_digest=reference.digest if reference else "",
+        reference=merged_profile(project, references, shared_only=True) if references else None,
+        references=references,
         preceding=_preceding(record.id, limits, project=project),
         others=_others(record, project=project),
     )
 
 
-def _reference(published: "list[Version]", limits: "Limits") -> "Version | None":
+def _references(published: "list[Version]", limits: "Limits", partition: str) -> "tuple[Version, ...]":
+    """The versions that drift is judged against; with ``all``, without other partitions it is the previous one."""
     from aims_pipelines.records.models import Reference
 
-    if not published:
-        return None
-    return published[0] if limits.drift_reference is Reference.FIRST else published[-1]
+    if limits.drift_reference is Reference.ALL and partition:
+        current = current_versions(published)
+        others = tuple(version for key, version in current.items() if key not in {"", partition})
+        if others:
+            return others
+    return tuple(published[:1] if limits.drift_reference is Reference.FIRST else published[-1:])
 
 
 def _preceding(dataset: str, limits: "Limits", *, project: "Project") -> "tuple[Profile, ...]":

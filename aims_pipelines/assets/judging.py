@@ -11,7 +11,6 @@ from aims_pipelines.assets.history import Known, known_before
 from aims_pipelines.checks.candidate import Candidate, InputVersion
 from aims_pipelines.checks.catalogue import judge_dataset
 from aims_pipelines.core.canonical import canonical_json
-from aims_pipelines.core.errors import StoreUnavailable
 from aims_pipelines.core.gate import Judgement, refusal_message
 from aims_pipelines.core.statement import judgement_to_json, summary_to_json
 from aims_pipelines.core.verdict import Status, Verdict
@@ -69,7 +68,7 @@ class Judged:
         head: The version that was current when it was judged.
         message: For a refused candidate: what people read; empty otherwise.
         quarantine: For a refused candidate: its name in quarantine.
-        reports: Per check, a page for people to look at, as a file; there is one for drift that refused.
+        reports: Per check, a page for people to look at, as a file; there is one for drift that did not pass.
     """
 
     judgement: Judgement
@@ -105,6 +104,7 @@ def judge_table(
         StoreUnavailable: The evidence cannot be written, so nothing passes.
     """
     from aims_pipelines.checks.outliers import treat
+    from aims_pipelines.checks.rows import batches_of
     from aims_pipelines.measure import measure
 
     record = records.dataset(facts.dataset)
@@ -120,14 +120,14 @@ def judge_table(
         limits=limits,
         digest=measured.digest,
         profile=measured.profile,
-        batches=lambda: iter(kept.to_batches()),
+        batches=batches_of(kept),
         now=facts.now,
         code_version=facts.code_version,
         source_digest=facts.source_digest,
         inputs=facts.inputs,
         missing_inputs=facts.missing_inputs,
         reference=known.reference,
-        reference_digest=known.reference_digest,
+        reference_digest=known.references[0].digest if len(known.references) == 1 else "",
         current=known.current,
         preceding=known.preceding,
         others=known.others,
@@ -230,11 +230,12 @@ class _Draft:
 
 def _keep_passed(draft: _Draft, project: "Project") -> Judged:
     held = _hold_rejected(draft, project)
-    files = _findings_file(draft, project)
+    pages = _drift_report(draft, project)
+    files = [*_findings_file(draft, project), *pages]
     with project.database.write() as connection:
         evidence = _append(draft, project, connection=connection, files=files, held=held)
         _describe(draft, project, connection=connection)
-    return _judged(draft, evidence)
+    return replace(_judged(draft, evidence), reports=_reports(pages, project))
 
 
 def _keep_refused(draft: _Draft, project: "Project") -> Judged:
@@ -260,8 +261,12 @@ def _keep_refused(draft: _Draft, project: "Project") -> Judged:
         ),
         remedy="correct the data and materialise again.",
     )
-    reports = {"drift": project.evidence.path(pages[0]["digest"])} if pages else {}
-    return replace(_judged(draft, evidence), message=message, quarantine=candidate.id, reports=reports)
+    judged = replace(_judged(draft, evidence), reports=_reports(pages, project))
+    return replace(judged, message=message, quarantine=candidate.id)
+
+
+def _reports(pages: list[dict[str, str]], project: "Project") -> dict[str, Path]:
+    return {"drift": project.evidence.path(pages[0]["digest"])} if pages else {}
 
 
 def _hold_rejected(draft: _Draft, project: "Project") -> "tuple[Quarantined, ...]":
@@ -322,6 +327,9 @@ def _append(
         "judgement": summary_to_json(draft.judgement),
         "rows": draft.table.num_rows,
         "reference": candidate.reference_digest,
+        "references": [
+            {"partition": version.partition, "digest": version.digest} for version in draft.known.references
+        ],
         "treated": [
             {"column": item.column, "values": item.values, "rows": item.rows} for item in candidate.treated
         ],
@@ -381,15 +389,21 @@ def _findings_file(draft: _Draft, project: "Project") -> list[dict[str, str]]:
 
 
 def _drift_report(draft: _Draft, project: "Project") -> list[dict[str, str]]:
-    """Evidently's report, for people to look at, where drift kept the gate shut and the reference rows are ours."""
+    """Evidently's report, for people to look at, where drift did not pass."""
     from aims_pipelines.checks.evidently_report import drift_report
 
-    drifted = any(verdict.check == "drift" for verdict in draft.judgement.refusing)
-    if not drifted or not draft.candidate.reference_digest:
+    candidate = draft.candidate
+    drifted = any(
+        verdict.check == "drift" and verdict.status is not Status.PASS for verdict in draft.judgement.verdicts
+    )
+    if not drifted or candidate.reference is None:
         return []
     try:
-        reference = project.store.read(draft.facts.dataset, draft.candidate.reference_digest)
-    except StoreUnavailable:
-        return []  # published through another IO manager: only the profile of the reference is here
-    page = drift_report(reference, draft.table, draft.candidate.record)
+        page = drift_report(
+            candidate.reference, candidate.profile, candidate.record, fewest=candidate.limits.min_group_size
+        )
+    except Exception:  # noqa: BLE001 - a picture that cannot be drawn must not keep evidence from being written
+        return []
+    if page is None:
+        return []
     return [{"name": DRIFT_PAGE, "digest": project.evidence.put(page), "media_type": "text/html"}]

@@ -127,8 +127,6 @@ def _levels(table: "pa.Table", spec: GroupSpec) -> "np.ndarray[Any, np.dtype[np.
     grouping = Grouping(spec)
     cells, _ = grouping.assign([one_array(table[name]) for name in spec.columns])
     names = {cell: level for level, cell in grouping.levels.items()}
-    if cells.codes is None:
-        return np.full(table.num_rows, names.get(0, ""), dtype=np.str_)
     return np.array([names.get(index, "") for index in range(cells.count)], dtype=np.str_)[cells.codes]
 
 

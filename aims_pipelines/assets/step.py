@@ -173,7 +173,11 @@ class GateStep:
                 raise self._unpublished(error, judged) from None
             raise
         yield from published_results(
-            self.key, judged.judgement, declared=CHECK_NAMES, evidence=judged.evidence
+            self.key,
+            judged.judgement,
+            declared=CHECK_NAMES,
+            evidence=judged.evidence,
+            reports=judged.reports,
         )
         yield from returned.own_results
         yield from returned.others

@@ -1,6 +1,6 @@
 """What a check may see of a candidate: the facts about it, never the machinery around it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -45,6 +45,17 @@ class Treated:
     rows: int
 
 
+class Batches(Protocol):
+    """Opens the rows of a table again."""
+
+    def __call__(self, columns: Sequence[str] | None = None) -> "Iterator[pa.RecordBatch]":
+        """Record batches from the start, of some columns or all; whoever asks takes the columns by name.
+
+        May be called again before the last ones are read, and from another thread.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """A computed table that is not yet published.
@@ -55,14 +66,14 @@ class Candidate:
         limits: The limits in force for it.
         digest: Digest of its rows, ``sha256:…``.
         profile: What one pass over its rows kept.
-        batches: Opens its rows again, from the start; for the few checks that profiles cannot serve.
+        batches: Opens its rows again; for the few checks that profiles cannot serve.
         now: The one reference time of the judgement, aware UTC.
         code_version: Version or digest of the code that computed it; empty if unknown.
         source_digest: SHA-256 of the declared source file as read; empty if it has none or it was unreadable.
         inputs: Admitted inputs.
         missing_inputs: Declared upstream assets for which no admitted version was given.
-        reference: Profile of the reference version, ``None`` before the first publication.
-        reference_digest: Its data version; empty before the first publication.
+        reference: Profile of the reference version, or of several together; ``None`` before the first publication.
+        reference_digest: Its data version; empty before the first publication, and where it is several versions.
         current: Profile of the version that is current now, ``None`` before the first publication.
         preceding: Profiles of the windows before this one, newest first, for pooling; windows that were
             refused only because their drift was inconclusive included, or pooling could never start.
@@ -77,7 +88,7 @@ class Candidate:
     limits: Limits
     digest: str
     profile: "Profile"
-    batches: Callable[[], Iterator["pa.RecordBatch"]]
+    batches: Batches
     now: datetime
     code_version: str = ""
     source_digest: str = ""

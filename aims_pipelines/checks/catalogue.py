@@ -82,7 +82,7 @@ DATASET_CHECKS: Final[tuple[CatalogueEntry, ...]] = (
     ),
     CatalogueEntry(
         name="expectations",
-        version="1",
+        version="2",
         description="Does the table meet the Great Expectations suites that its record names?",
     ),
     CatalogueEntry(

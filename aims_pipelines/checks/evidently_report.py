@@ -1,62 +1,80 @@
 """Evidently's drift report as one self-contained HTML page, for people to look at beside the drift verdict.
 
-It judges nothing here. It is built from samples of at most ``MOST_ROWS`` rows of either table, the same rows every
-time, so that it takes seconds at any table size. Personal columns, the subject, keys and free text are left out:
-the page shows distributions and the names of common categories.
+It judges nothing here. It shows each column by itself, so it needs no rows: it is made from values that are laid out
+as the profiles of the two tables say, ``MOST_VALUES`` at most. So it takes the same seconds at any table size, and
+there is one also when the rows of the reference are kept elsewhere or are gone.
+
+What it must not show stays out: personal columns, the subject, keys and free text altogether; categories that fewer
+rows than a group needs have in common, by name; the values of the outermost ``TAIL`` rows.
 """
 
 import warnings
 from typing import TYPE_CHECKING, Final
 
-from aims_pipelines.core.errors import BadInput, Fault
 from aims_pipelines.records.models import DatasetRecord
+from aims_pipelines.stats.profile import Categories, ColumnProfile, Distribution, Kind, Profile
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
-    import pyarrow as pa
+    from numpy.typing import NDArray
 
-MOST_ROWS: Final = 5_000
+MOST_VALUES: Final = 5_000
 #: A column of more distinct texts than this is free text or a key rather than a set of categories.
 MOST_CATEGORIES: Final = 50
+#: Rows at either end of a column of numbers whose values are drawn in to the next one.
+TAIL: Final = 10
+
+#: Evidently writes names into a script as they are, which any of them could end, and begin one of its own.
+_HARMLESS: Final = str.maketrans("<>", "‹›")
+
+_NOTE: Final = (
+    '<p style="margin: 1em; font-family: sans-serif">Up to {values:,} values a column, laid out as the profiles of the '
+    "reference ({before:,} rows) and of the candidate ({after:,} rows) say, each column by itself. Not shown: personal "
+    "columns, keys, free text, dates; names of categories of fewer than {fewest:,} rows; values of the {tail} "
+    "outermost rows at either end. This page judges nothing: the verdict is that of the drift check.</p>"
+)
 
 
 def drift_report(
-    reference: "pa.Table", current: "pa.Table", record: DatasetRecord, *, rows: int = MOST_ROWS
-) -> bytes:
+    reference: Profile, current: Profile, record: DatasetRecord, *, fewest: int, values: int = MOST_VALUES
+) -> bytes | None:
     """Render how a table differs from its reference.
 
     Args:
-        reference: Rows of the reference version.
-        current: Rows of the candidate.
+        reference: Profile of the reference version.
+        current: Profile of the candidate.
         record: The dataset's record, which says what must not be shown.
-        rows: Most rows of either table to sample.
+        fewest: Rows that a category needs in one of the tables for its name to be shown, at least 1.
+        values: Most values of a column to lay out, at least 1.
 
     Returns:
-        UTF-8 HTML that loads nothing from elsewhere.
-
-    Raises:
-        BadInput: The tables have no column in common that may be shown, or one of them has no rows.
+        UTF-8 HTML that loads nothing from elsewhere; ``None`` if there is no column that both tables have values of
+        and that may be shown.
     """
-    names = _shown(reference, current, record)
-    if not names or not reference.num_rows or not current.num_rows:
-        raise BadInput(
-            Fault(
-                where="drift report",
-                expected="rows, and columns of the same kind that are neither personal nor keys, in both tables",
-                found=f"{reference.num_rows} and {current.num_rows} rows, {len(names)} such columns",
-            )
-        )
-    before, after = (_sample(table.select(names), rows) for table in (reference, current))
-    numbers = [name for name in names if _is_number(reference.schema.field(name).type)]
-    categories = [name for name in names if name not in numbers]
-    for frame in (before, after):
-        for name in categories:
-            frame[name] = frame[name].astype(object).where(frame[name].notna(), None)
-    usable = [name for name in names if before[name].notna().any() and after[name].notna().any()]
-    return _render(before[usable], after[usable], [name for name in numbers if name in usable])
+    import pandas as pd
+
+    before: dict[str, pd.Series] = {}
+    after: dict[str, pd.Series] = {}
+    numbers: list[str] = []
+    for place, name in enumerate(_shown(reference, current, record)):
+        columns = reference.columns[name], current.columns[name]
+        if columns[0].kind is Kind.NUMERIC:
+            numbers.append(name.translate(_HARMLESS))
+            drawn = [_numbers(column, values, seed=place) for column in columns]
+        else:
+            drawn = _categories(*columns, fewest, values, seed=place)
+        shown = name.translate(_HARMLESS)
+        before[shown], after[shown] = drawn
+    if not before:
+        return None
+    page = _render(pd.DataFrame(before), pd.DataFrame(after), numbers)
+    note = _NOTE.format(values=values, before=reference.rows, after=current.rows, fewest=fewest, tail=TAIL)
+    head, body, rest = page.partition("<body>")
+    return (head + body + note + rest if body else note + page).encode()
 
 
-def _render(before: "pd.DataFrame", after: "pd.DataFrame", numbers: list[str]) -> bytes:
+def _render(before: "pd.DataFrame", after: "pd.DataFrame", numbers: list[str]) -> str:
     from evidently import DataDefinition, Dataset, Report
     from evidently.presets import DataDriftPreset
 
@@ -69,67 +87,84 @@ def _render(before: "pd.DataFrame", after: "pd.DataFrame", numbers: list[str]) -
             Dataset.from_pandas(before, data_definition=definition),
         )
         page: str = snapshot.get_html_str(as_iframe=False)
-    return page.encode()
+    return page
 
 
-def _shown(reference: "pa.Table", current: "pa.Table", record: DatasetRecord) -> list[str]:
+def _shown(reference: Profile, current: Profile, record: DatasetRecord) -> list[str]:
     """Columns of both tables that may be shown and that Evidently can compare."""
     hidden = {name for name, contract in record.columns.items() if contract.personal or contract.unique}
     hidden |= {record.subject} if record.subject else set()
     return [
         name
-        for name in reference.column_names
-        if name in current.column_names
+        for name, column in reference.columns.items()
+        if name in current.columns
         and name in record.columns
         and name not in hidden
-        and _comparable(reference.column(name), current.column(name))
+        and column.kind is current.columns[name].kind
+        and all(_has_values(side) for side in (column, current.columns[name]))
     ]
 
 
-def _comparable(before: "pa.ChunkedArray", after: "pa.ChunkedArray") -> bool:
-    import pyarrow.compute as pc
-
-    if _is_number(before.type) or _is_number(after.type):
-        return _is_number(before.type) and _is_number(after.type)
-    if not (_is_category(before.type) and _is_category(after.type)):
-        return False
-    return all(pc.count_distinct(_plain(column)).as_py() <= MOST_CATEGORIES for column in (before, after))
+def _has_values(column: ColumnProfile) -> bool:
+    if column.kind is Kind.NUMERIC:
+        return column.distribution is not None and bool(_finite(column.distribution)[1].sum())
+    categories = column.categories
+    return categories is not None and categories.exact and 0 < len(categories.counts) <= MOST_CATEGORIES
 
 
-def _plain(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
-    import pyarrow as pa
-
-    return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
-
-
-def _is_number(kind: "pa.DataType") -> bool:
-    import pyarrow as pa
-
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
-
-
-def _is_category(kind: "pa.DataType") -> bool:
-    import pyarrow as pa
-
-    values = kind.value_type if pa.types.is_dictionary(kind) else kind
-    return bool(
-        pa.types.is_string(values)
-        or pa.types.is_large_string(values)
-        or pa.types.is_string_view(values)
-        or pa.types.is_boolean(values)
-    )
-
-
-def _sample(table: "pa.Table", rows: int) -> "pd.DataFrame":
-    """Up to ``rows`` rows, drawn with a fixed seed, in their order."""
+def _finite(distribution: Distribution) -> "tuple[NDArray[np.float64], NDArray[np.int64]]":
     import numpy as np
-    import pyarrow as pa
 
-    if table.num_rows > rows:
-        chosen = np.sort(np.random.default_rng(0).choice(table.num_rows, size=rows, replace=False))
-        table = table.take(pa.array(chosen))
-    floats = pa.schema(
-        [field.with_type(pa.float64()) if _is_number(field.type) else field for field in table.schema]
+    finite = np.isfinite(distribution.points)
+    return distribution.points[finite], distribution.counts[finite]
+
+
+def _numbers(column: ColumnProfile, values: int, *, seed: int) -> "pd.Series":
+    """Evenly spaced quantiles of a column, its outermost values drawn in, in an order that means nothing."""
+    import numpy as np
+    import pandas as pd
+
+    assert column.distribution is not None  # noqa: S101 - only such columns are shown
+    points, counts = _finite(column.distribution)
+    total = int(counts.sum())
+    size = min(values, column.rows)
+    present = max(1, round(size * total / column.rows))
+    upto = counts.cumsum()
+    tail = min(TAIL, (total - 1) // 2)
+    low, high = points[upto.searchsorted([tail, total - 1 - tail], side="right")]
+    ranks = ((np.arange(present) + 0.5) * total / present).astype(np.int64)
+    drawn = points[upto.searchsorted(ranks, side="right")].clip(low, high)
+    laid_out = np.concatenate([drawn, np.full(size - present, np.nan)])
+    return pd.Series(np.random.default_rng(seed).permutation(laid_out))
+
+
+def _categories(
+    before: ColumnProfile, after: ColumnProfile, fewest: int, values: int, *, seed: int
+) -> "list[pd.Series]":
+    """The categories of a column on both sides in their shares, those that are rare on both under one name."""
+    sides = [column.categories for column in (before, after)]
+    assert all(isinstance(side, Categories) for side in sides)  # noqa: S101 - only such columns are shown
+    counts = [dict(side.counts) for side in sides if side is not None]
+    names = list(dict.fromkeys(name for side in counts for name in side))
+    rare = {name for name in names if max(side.get(name, 0) for side in counts) < fewest}
+    together = f"(categories of fewer than {fewest:,} rows)"
+    return [
+        _spread(side, column.rows, values, dict.fromkeys(rare, together), seed=seed)
+        for side, column in zip(counts, (before, after), strict=True)
+    ]
+
+
+def _spread(
+    counts: dict[str, int], rows: int, values: int, names: dict[str, str], *, seed: int
+) -> "pd.Series":
+    import numpy as np
+    import pandas as pd
+
+    labels = [*(names.get(name, name).translate(_HARMLESS) for name in counts), None]
+    each = np.array([*counts.values(), rows - sum(counts.values())])
+    size = min(values, rows)
+    ranks = ((np.arange(size) + 0.5) * rows / size).astype(np.int64)
+    places = each.cumsum().searchsorted(ranks, side="right")
+    return pd.Series(
+        np.array(labels, dtype=object)[np.random.default_rng(seed).permutation(places)], dtype=object
     )
-    frame: pd.DataFrame = table.cast(floats, safe=False).to_pandas()
-    return frame

@@ -1,12 +1,33 @@
 """The rows of a candidate, one column at a time: for the few questions that a profile cannot answer."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aims_pipelines.checks.candidate import Candidate
+from aims_pipelines.checks.candidate import Batches, Candidate
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+def batches_of(source: "pa.Table | Path") -> Batches:
+    """Open the rows of a table in memory, or of a Parquet file, again and again.
+
+    Of a file no more is read than the columns asked for, and texts that it stores as codes come as dictionaries.
+
+    Raises:
+        BadInput: It is no Parquet file.
+    """
+    if isinstance(source, Path):
+        from aims_pipelines.measure.parquet_reader import ParquetTable
+
+        file = ParquetTable(source)
+        return lambda columns=None: file.batches(columns, codes=True)
+
+    def batches(columns: Sequence[str] | None = None) -> "Iterator[pa.RecordBatch]":
+        return iter((source if columns is None else source.select(list(columns))).to_batches())
+
+    return batches
 
 
 def pieces(candidate: Candidate, column: str) -> Iterator["pa.Array"]:

@@ -1,15 +1,12 @@
-"""Suites of Great Expectations: read from a file, and run on a frame in a context of their own."""
+"""Suites of Great Expectations: read from a file, and built one expectation at a time."""
 
 import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aims_pipelines.core.errors import BadInput, Fault
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def read_suite(path: Path, shown: str) -> tuple[dict[str, Any], str]:
@@ -77,51 +74,53 @@ def read_suite(path: Path, shown: str) -> tuple[dict[str, Any], str]:
     return suite, "sha256:" + hashlib.sha256(content).hexdigest()
 
 
-def validate(frame: "pd.DataFrame", suite: Mapping[str, Any], shown: str) -> list[dict[str, Any]]:
-    """Run a suite on a frame in a context of its own: nothing written, nothing sent, no progress bars.
+def expectations_of(suite: Mapping[str, Any], shown: str) -> list[Any]:
+    """Build the expectations of a suite, parameters filled in with the values that the suite gives them.
 
-    Returns:
-        Results in the form of Great Expectations, unordered, cell values included: for this module only.
+    Great Expectations itself would log an expectation that it does not know, and go on without.
+
+    Args:
+        suite: A suite as read.
+        shown: How it is called in messages.
 
     Raises:
-        BadInput: Great Expectations does not know or understand an expectation.
+        BadInput: Great Expectations does not know or understand an expectation; all such are named.
     """
-    import great_expectations as gx
-    from great_expectations.data_context.types.base import (
-        DataContextConfig,
-        InMemoryStoreBackendDefaults,
-        ProgressBarsConfig,
-    )
+    from aims_pipelines.checks.suite_engine import quietly
 
-    context = gx.get_context(
-        mode="ephemeral",
-        project_config=DataContextConfig(
-            store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
-            analytics_enabled=False,
-            progress_bars=ProgressBarsConfig(globally=False),
-        ),
-    )
-    asset = context.data_sources.add_pandas("candidate").add_dataframe_asset("candidate")
-    batch = asset.add_batch_definition_whole_dataframe("candidate").get_batch({"dataframe": frame})
-    expectations = [_expectation(place, item, shown) for place, item in enumerate(suite["expectations"])]
-    known = gx.ExpectationSuite(
-        name=str(suite.get("name") or shown),
-        expectations=expectations,
-        suite_parameters=suite.get("suite_parameters"),
-    )
-    return [_plain(result) for result in batch.validate(known).results]
+    parameters = suite.get("suite_parameters") or {}
+    expectations: list[Any] = []
+    faults: list[Fault] = []
+    with quietly():
+        for place, item in enumerate(suite["expectations"]):
+            try:
+                expectations.append(_expectation(item, parameters, f"{shown}: expectations[{place}]"))
+            except BadInput as error:
+                faults += error.faults
+    if faults:
+        raise BadInput(faults)
+    return expectations
 
 
-def _expectation(place: int, item: object, shown: str) -> Any:
-    """Build one expectation; Great Expectations itself would log one that it does not know, and go on without."""
-    from great_expectations.exceptions import GreatExpectationsError
+def _expectation(item: object, parameters: Mapping[str, Any], where: str) -> Any:
+    from great_expectations.exceptions import GreatExpectationsError, SuiteParameterError
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
-    where = f"{shown}: expectations[{place}]"
     if not isinstance(item, dict) or not isinstance(item.get("type"), str):
         raise BadInput(Fault(where=where, expected="an object with a 'type'", found="something else"))
     try:
-        return ExpectationConfiguration(**item).to_domain_obj()
+        configuration = ExpectationConfiguration(**item)
+        configuration.process_suite_parameters(dict(parameters))
+        return configuration.to_domain_obj()
+    except SuiteParameterError as error:
+        raise BadInput(
+            Fault(
+                where=where,
+                expected="a value for each '$PARAMETER' of it",
+                found="one without",
+                remedy="Write it into the suite, under 'suite_parameters'.",
+            )
+        ) from error
     except (GreatExpectationsError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise BadInput(
             Fault(
@@ -131,23 +130,3 @@ def _expectation(place: int, item: object, shown: str) -> Any:
                 remedy="Correct its type and arguments.",
             )
         ) from error
-
-
-def _plain(result: Any) -> dict[str, Any]:
-    return {
-        "type": result.expectation_config.type,
-        "kwargs": dict(result.expectation_config.kwargs),
-        "success": bool(result.success),  # some are numpy.bool
-        "result": dict(result.result or {}),
-        "raised": _raised(result.exception_info),
-    }
-
-
-def _raised(info: Any) -> str:
-    """Type of the exception that an expectation raised; empty if none. Its text may quote values."""
-    details = [info] if isinstance(info, dict) and "raised_exception" in info else list((info or {}).values())
-    for detail in details:
-        if isinstance(detail, dict) and detail.get("raised_exception"):
-            last = str(detail.get("exception_traceback") or "").strip().rsplit("\n", 1)[-1]
-            return last.partition(":")[0].rsplit(".", 1)[-1].strip() or "an exception"
-    return ""

@@ -1,4 +1,7 @@
-"""``aims profile``: what one pass over the rows of some files keeps, saved to compare with later."""
+"""``aims profile``: what one pass over the rows of some files keeps, saved to compare with later.
+
+Of a project's dataset it is at hand already: the profiles of its published versions are added up instead.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,15 +12,27 @@ from aims_pipelines.cli.outlet import names, output_faults, patience
 from aims_pipelines.core.errors import BadInput, Fault
 
 if TYPE_CHECKING:
-    from aims_pipelines.measure.groupings import Table
-    from aims_pipelines.stats.profile import ColumnProfile, GroupSpec, Profile
+    from aims_pipelines.stats.profile import ColumnProfile, Profile
 
 _MOST_LEVELS = 12
 
 
 def profile(  # noqa: PLR0917 - the options of a command
-    files: Annotated[list[Path], typer.Argument(help="CSV or Parquet files of one table.", metavar="FILE…")],
     out: Annotated[Path, typer.Option("--out", help="File to save the profile to.")],
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="CSV or Parquet files of one table, or folders of them.", metavar="FILE…"),
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            "--dataset",
+            help="Dataset of this project whose current versions' profile to save, without its rows.",
+        ),
+    ] = None,
+    partition: Annotated[
+        str | None, typer.Option("--partition", help="The dataset's partition; all together if absent.")
+    ] = None,
     protected: Annotated[
         str | None,
         typer.Option(
@@ -48,16 +63,31 @@ def profile(  # noqa: PLR0917 - the options of a command
 
     All files are profiled as one table. Exit code 2 if a file will not do; then nothing is written.
     """
-    faults = output_faults(out, overwrite=overwrite, inputs=[*files, *([like] if like else [])])
-    faults += _repeated(files)
-    if protected is not None and like is not None:
-        faults.append(Fault(where="--protected", expected="either it or --like", found="both"))
-    if faults:
-        raise BadInput(faults)
     from aims_pipelines.measure.groupings import unknown_column
     from aims_pipelines.measure.saved import write_profile
 
-    made = _measured(files, names(protected) or (), like, tuple(null_values or ()), keep_rows=keep_rows)
+    files = files or []
+    faults = _misused(
+        dataset,
+        {
+            "FILE": bool(files),
+            "--protected": protected is not None,
+            "--like": like is not None,
+            "--null-values": bool(null_values),
+        },
+        partition=partition,
+    )
+    if protected is not None and like is not None:
+        faults.append(Fault(where="--protected", expected="either it or --like", found="both"))
+    inputs, unfit = _inputs(files)
+    faults += unfit
+    faults += output_faults(out, overwrite=overwrite, inputs=[*inputs, *([like] if like else [])])
+    if faults:
+        raise BadInput(faults)
+    if dataset is not None:
+        made = _published(dataset, partition, keep_rows=keep_rows)
+    else:
+        made = _measured(files, names(protected) or (), like, tuple(null_values or ()), keep_rows=keep_rows)
     if label is not None and label not in made.columns:
         raise BadInput(unknown_column("--label", label, list(made.columns)))
     size = write_profile(made, out)
@@ -65,15 +95,51 @@ def profile(  # noqa: PLR0917 - the options of a command
     typer.echo(f"{out}: {size:,} bytes" + ("" if keep_rows else ", without hashes of rows"))
 
 
-def _repeated(files: list[Path]) -> list[Fault]:
-    seen: set[Path] = set()
-    faults = []
-    for file in files:
-        place = file.resolve()
-        if place in seen:
-            faults.append(Fault(where=str(file), expected="each file once", found="it twice"))
-        seen.add(place)
-    return faults
+def _misused(dataset: str | None, others: dict[str, bool], *, partition: str | None) -> list[Fault]:
+    """Options that do not go together."""
+    if dataset is None:
+        faults = (
+            [] if others["FILE"] else [Fault(where="FILE", expected="files, or --dataset", found="neither")]
+        )
+        if partition is not None:
+            faults.append(Fault(where="--partition", expected="--dataset beside it", found="none"))
+        return faults
+    return [
+        Fault(
+            where=name,
+            expected="either it or --dataset",
+            found="both",
+            remedy="" if name == "FILE" else "A published version was profiled as its record said.",
+        )
+        for name, given in others.items()
+        if given
+    ]
+
+
+def _inputs(files: list[Path]) -> tuple[list[Path], tuple[Fault, ...]]:
+    """The files that will be read, and what is wrong with the choice of them."""
+    from aims_pipelines.measure.table_files import files_of
+
+    try:
+        return (list(files_of(files)), ()) if files else ([], ())
+    except BadInput as error:
+        return files, error.faults
+
+
+def _published(dataset: str, partition: str | None, *, keep_rows: bool) -> "Profile":
+    """The profile of the current version of a partition of a dataset, or of all together."""
+    from aims_pipelines.measure.serialise import without_rows
+    from aims_pipelines.resources.project import find_project
+    from aims_pipelines.resources.published_profiles import merged_profile, published_versions
+
+    project = find_project()
+    versions = published_versions(project, dataset, partition)
+    with patience(f"Adding up {len(versions)} profiles"):
+        whole = merged_profile(project, versions)
+    for version in versions:
+        place = f" of partition {version.partition}" if version.partition else ""
+        typer.echo(f"version {version.number}{place}: {version.rows:,} rows, {version.digest}")
+    return whole if keep_rows else without_rows(whole)
 
 
 def _measured(
@@ -86,8 +152,8 @@ def _measured(
 ) -> "Profile":
     from aims_pipelines.measure.groupings import Table, choose_groups, groups_of
     from aims_pipelines.measure.saved import is_saved_profile, read_profile
+    from aims_pipelines.measure.table_files import TableFiles
 
-    tables = [Table(name=str(file), source=file, null_values=null_values) for file in files]
     faults = [
         Fault(
             where=str(file),
@@ -100,52 +166,14 @@ def _measured(
     ]
     if faults:
         raise BadInput(faults)
-    if like is not None:
-        specs = groups_of(read_profile(like))
-    else:
-        with patience("Choosing groups"):
-            specs = choose_groups(tables, protected)
-    return _together(tables, specs, keep_rows=keep_rows)
-
-
-def _together(tables: "list[Table]", specs: "tuple[GroupSpec, ...]", *, keep_rows: bool) -> "Profile":
-    """One profile of all tables; where they do not fit together, the file that differs is named."""
-    from aims_pipelines.measure import empty_profile, merge
-
-    whole, faults = empty_profile(), []
-    for place, table in enumerate(tables, 1):
-        with patience(
-            f"Profiling {table.name}" + (f" ({place} of {len(tables)})" if len(tables) > 1 else "")
-        ):
-            try:
-                mine = table.profile(specs, rows=keep_rows)
-                if whole.columns and mine.columns.keys() != whole.columns.keys():
-                    faults.append(_other_columns(table.name, tables[0].name, whole, mine))
-                else:
-                    whole = merge(whole, mine)
-            except BadInput as error:
-                faults += [_placed(fault, table.name) for fault in error.faults]
-    if faults:
-        raise BadInput(faults)
-    return whole
-
-
-def _other_columns(name: str, first: str, whole: "Profile", mine: "Profile") -> Fault:
-    lacking = [column for column in whole.columns if column not in mine.columns]
-    added = [column for column in mine.columns if column not in whole.columns]
-    parts = [f"without {', '.join(lacking)}"] if lacking else []
-    parts += [f"with {', '.join(added)} besides"] if added else []
-    return Fault(
-        where=name,
-        expected=f"the columns of {first}",
-        found=f"a table {' and '.join(parts)}",
-        remedy="Profile it by itself.",
+    rows = TableFiles(files, null_values=null_values, each=lambda file: patience(f"Reading {file}"))
+    name = ", ".join(str(file) for file in files[:3]) + (" …" if len(files) > 3 else "")
+    specs = (
+        groups_of(read_profile(like))
+        if like is not None
+        else choose_groups([Table(name=name, source=rows)], protected)
     )
-
-
-def _placed(fault: Fault, name: str) -> Fault:
-    where = fault.where if fault.where.startswith(name) else f"{name}: {fault.where}"
-    return Fault(where=where, expected=fault.expected, found=fault.found, remedy=fault.remedy)
+    return rows.profile(specs, rows=keep_rows)
 
 
 def _print(made: "Profile", label: str | None) -> None:

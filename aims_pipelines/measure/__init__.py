@@ -10,9 +10,12 @@ if TYPE_CHECKING:
     from aims_pipelines.measure.comparison import Comparison, compare
     from aims_pipelines.measure.frames import profile_frame, to_arrow
     from aims_pipelines.measure.kernel import Measured, content_digest, measure, profile_table
-    from aims_pipelines.measure.readers import measure_file, open_batches, profile_file, read_table
+    from aims_pipelines.measure.periods import profile_periods
+    from aims_pipelines.measure.readers import measure_file, open_batches, read_table
     from aims_pipelines.measure.saved import read_profile, write_profile
     from aims_pipelines.measure.serialise import from_bytes, to_bytes, without_rows
+    from aims_pipelines.measure.spark import profile_spark
+    from aims_pipelines.measure.table_files import profile_file
     from aims_pipelines.stats.merge import empty_profile, merge, merge_all
 
 __all__ = [
@@ -29,6 +32,8 @@ __all__ = [
     "open_batches",
     "profile_file",
     "profile_frame",
+    "profile_periods",
+    "profile_spark",
     "profile_table",
     "read_profile",
     "read_table",
@@ -50,8 +55,10 @@ _HOMES = {
     "merge": "aims_pipelines.stats.merge",
     "merge_all": "aims_pipelines.stats.merge",
     "open_batches": "aims_pipelines.measure.readers",
-    "profile_file": "aims_pipelines.measure.readers",
+    "profile_file": "aims_pipelines.measure.table_files",
     "profile_frame": "aims_pipelines.measure.frames",
+    "profile_periods": "aims_pipelines.measure.periods",
+    "profile_spark": "aims_pipelines.measure.spark",
     "profile_table": "aims_pipelines.measure.kernel",
     "read_profile": "aims_pipelines.measure.saved",
     "read_table": "aims_pipelines.measure.readers",

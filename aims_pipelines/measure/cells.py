@@ -1,6 +1,6 @@
-"""Cells: the levels that rows fall into under a grouping, and tables of counts with one row a cell."""
+"""Cells: the levels that rows fall into under groupings, rows laid out by cell, and tables of counts by cell."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,10 @@ from numpy.typing import NDArray
 Counts = NDArray[np.int64]
 #: Up to here a scan per cell beats sorting the rows by cell.
 _SCANNED_CELLS = 6
+#: A segment of rows costs about as much as this many rows more: what groupings laid out together may cost.
+_SEGMENT_ROWS = 4096
+#: Most segments of a layout that takes in another grouping.
+_MOST_SEGMENTS = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,33 +21,113 @@ class Cells:
 
     Args:
         count: Cells known so far; cell numbers are below it.
-        codes: Cell of each row, uint8, shape (n,); ``None`` if all rows are in cell 0.
-        order: Rows sorted by cell; ``None`` if all rows are in cell 0.
-        segments: Cell, start and stop in ``order``.
+        codes: Cell of each row, uint8, shape (n,).
     """
 
     count: int
-    codes: NDArray[np.uint8] | None = None
+    codes: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """Rows that lie in the same cell under every grouping of a layout.
+
+    Args:
+        start: Where they start in the layout's order.
+        stop: Where they end.
+        cells: Their cell under each member grouping.
+    """
+
+    start: int
+    stop: int
+    cells: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """Rows of a window in an order in which the cells of some groupings lie together.
+
+    Args:
+        members: The groupings, by number.
+        segments: The rows, cell by cell.
+        order: Rows in order of the segments; ``None`` if they are in order already.
+        codes: Segment of each row, shape (n,); ``None`` if there is but one.
+    """
+
+    members: tuple[int, ...]
+    segments: tuple[Segment, ...]
     order: Counts | None = None
-    segments: tuple[tuple[int, int, int], ...] = ()
+    codes: NDArray[np.uint16] | None = None
+
+    def cells_of(self, member: int) -> Counts:
+        """Cell of each segment under the member at a position."""
+        return np.array([segment.cells[member] for segment in self.segments], np.int64)
 
 
-ONE_CELL = Cells(count=1)
+def laid_out(groupings: Sequence[Cells], rows: int) -> tuple[Layout, ...]:
+    """Lay the rows of a window out by the cells of groupings.
+
+    Every column is then read once for each layout rather than once for each grouping. Groupings share a layout where
+    that is cheaper: where the cells of both at once are not many more than those of either.
+
+    Args:
+        groupings: The cells of each grouping; without any, all rows are in cell 0 of grouping 0.
+        rows: Rows of the window.
+    """
+    if not groupings:
+        return (Layout(members=(0,), segments=(Segment(start=0, stop=rows, cells=(0,)),)),)
+    layouts = []
+    waiting = list(range(len(groupings)))
+    while waiting:
+        first, *others = waiting
+        members, waiting = [first], []
+        codes = groupings[first].codes.astype(np.uint16)
+        cells = np.arange(groupings[first].count)[:, None]
+        codes, cells = _occupied(codes, cells)
+        for number in others:
+            more = groupings[number]
+            joint, both = _occupied(
+                codes.astype(np.int64) * more.count + more.codes,
+                np.hstack(
+                    (np.repeat(cells, more.count, 0), np.tile(np.arange(more.count), len(cells))[:, None])
+                ),
+            )
+            extra = len(both) - len(cells) - more.count
+            if extra * _SEGMENT_ROWS > rows or len(both) > _MOST_SEGMENTS:
+                waiting.append(number)
+                continue
+            members.append(number)
+            codes, cells = joint, both
+        layouts.append(_arranged(tuple(members), codes, cells))
+    return tuple(layouts)
 
 
-def arranged(codes: NDArray[np.uint8], count: int) -> tuple[Cells, Counts]:
-    """Sort the rows of a window by cell; also say how many there are in each."""
-    sizes = np.bincount(codes, minlength=count)
-    present = np.flatnonzero(sizes)
-    stops = np.cumsum(sizes[present]).tolist()
-    if len(present) <= _SCANNED_CELLS:
+def _occupied(codes: NDArray[np.integer], cells: Counts) -> tuple[NDArray[np.uint16], Counts]:
+    """Number the combinations of cells that occur from 0."""
+    sizes = np.bincount(codes, minlength=len(cells))
+    used = np.flatnonzero(sizes)
+    places = np.zeros(len(cells), np.uint16)
+    places[used] = np.arange(len(used))
+    return places.take(codes), cells[used]
+
+
+def _arranged(members: tuple[int, ...], codes: NDArray[np.uint16], cells: Counts) -> Layout:
+    """Sort the rows of a window by combination of cells."""
+    sizes = np.bincount(codes, minlength=len(cells))
+    stops = np.cumsum(sizes).tolist()
+    segments = tuple(
+        Segment(start=start, stop=stop, cells=tuple(place))
+        for start, stop, place in zip([0, *stops[:-1]], stops, cells.tolist(), strict=True)
+    )
+    if len(cells) == 1:
+        return Layout(members=members, segments=segments)
+    if len(cells) <= _SCANNED_CELLS:
         order = np.empty(len(codes), np.int64)
-        for cell, stop in zip(present, stops, strict=True):
-            order[stop - sizes[cell] : stop] = np.flatnonzero(codes == cell)
+        for place, segment in enumerate(segments):
+            order[segment.start : segment.stop] = np.flatnonzero(codes == place)
     else:
         order = np.argsort(codes, kind="stable")
-    segments = tuple(zip(present.tolist(), [0, *stops[:-1]], stops, strict=True))
-    return Cells(count=count, codes=codes, order=order, segments=segments), sizes
+    return Layout(members=members, segments=segments, order=order, codes=codes)
 
 
 class CountTable:
@@ -70,11 +154,11 @@ class CountTable:
         self._grow(cell + 1, slot + 1)
         self._counts[cell, slot] += count
 
-    def add_matrix(self, counts: Counts, slots: Counts) -> None:
-        """Add a matrix of counts, cells by given slots (which may repeat)."""
-        if len(slots):
-            self._grow(len(counts), int(slots.max()) + 1)
-            np.add.at(self._counts, (np.arange(len(counts))[:, None], slots[None, :]), counts)
+    def add_matrix(self, cells: Counts, slots: Counts, counts: Counts) -> None:
+        """Add a matrix of counts to given cells by given slots; either may repeat."""
+        if len(slots) and len(cells):
+            self._grow(int(cells.max()) + 1, int(slots.max()) + 1)
+            np.add.at(self._counts, (cells[:, None], slots[None, :]), counts)
 
     def fold(self, source: int, target: int) -> None:
         """Move one cell's counts to another's."""

@@ -79,7 +79,8 @@ def compare(
     """Judge whether a table has drifted from its reference.
 
     Args:
-        reference: A profile, the path of a table file or of a saved profile, or a data frame.
+        reference: A profile; the path of a saved profile, of a table file, or of a folder of such files; or a data
+            frame. One of Spark is profiled on its executors.
         current: The same; read with the groups of the reference where that is a profile.
         effect: Tolerated shift: the share of rows that may have moved, in (0, 1).
         alpha: Chance of a false failure over all columns and groups together, in (0, 1).
@@ -155,9 +156,11 @@ def _opened(source: object, role: str, null_values: Sequence[str]) -> Profile | 
         if is_saved_profile(source):
             return read_profile(source)
         return Table(name=str(source), source=Path(source), null_values=tuple(null_values))
-    from aims_pipelines.measure.frames import to_arrow
+    from aims_pipelines.measure.frames import ArrowFrame, to_arrow
+    from aims_pipelines.measure.spark import SparkFrame, is_spark_frame
 
-    return Table(name=role, source=to_arrow(source))
+    rows = SparkFrame(source) if is_spark_frame(source) else ArrowFrame(to_arrow(source))
+    return Table(name=role, source=rows)
 
 
 def _with_groups_of_profiles(

@@ -1,6 +1,10 @@
-"""Data frames as Arrow tables: pandas, Polars, Arrow itself, and whatever else speaks Arrow's C interface."""
+"""Data frames as Arrow tables: pandas, Polars, Arrow itself, and whatever else speaks Arrow's C interface.
+
+Spark's frames speak it too, by bringing all their rows to the driver; they are measured where they lie instead.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -8,6 +12,7 @@ import pyarrow as pa
 from aims_pipelines.core.errors import BadInput, Fault
 from aims_pipelines.measure.kernel import profile_table
 from aims_pipelines.measure.lowering import flattened, name_faults
+from aims_pipelines.measure.spark import is_spark_frame, profile_spark
 from aims_pipelines.stats.profile import GroupSpec, Profile
 
 
@@ -25,7 +30,8 @@ def to_arrow(obj: object) -> pa.Table:
     Raises:
         BadInput: It is none of these; a column has no name, a name that is not text, or one that occurs
         twice; a
-            column mixes types; a type cannot be measured. All such columns are named.
+            column mixes types; a type cannot be measured. All such columns are named. Or it is a Spark
+            DataFrame, whose rows are many machines' worth.
     """
     if isinstance(obj, pa.Table):
         table = obj
@@ -35,6 +41,16 @@ def to_arrow(obj: object) -> pa.Table:
         table = obj.read_all()
     elif _is_pandas(obj):
         table = _from_pandas(obj)
+    elif is_spark_frame(obj):
+        raise BadInput(
+            Fault(
+                where="data frame",
+                expected="a table whose rows are here",
+                found="a Spark DataFrame, whose rows are on executors",
+                remedy="If they fit into memory here, take df.toArrow(). Otherwise measure them there with "
+                "profile_spark or compare; the how-to 'Profile with Spark' shows both.",
+            )
+        )
     elif hasattr(obj, "__arrow_c_stream__"):
         try:
             table = pa.table(obj)
@@ -54,6 +70,25 @@ def to_arrow(obj: object) -> pa.Table:
         )
     flattened(table.schema)
     return table.replace_schema_metadata(None)
+
+
+@dataclass(frozen=True, slots=True)
+class ArrowFrame:
+    """A table in memory, to be profiled as a whole or by some columns."""
+
+    table: pa.Table
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Columns and their types."""
+        return self.table.schema
+
+    def profile(
+        self, groups: Sequence[GroupSpec] = (), *, rows: bool = True, columns: Sequence[str] | None = None
+    ) -> Profile:
+        """Profile all columns, or the named ones."""
+        table = self.table if columns is None else self.table.select(list(columns))
+        return profile_table(table, groups=groups, rows=rows)
 
 
 def _is_pandas(obj: object) -> bool:
@@ -115,7 +150,7 @@ def profile_frame(
     """Profile a data frame.
 
     Args:
-        frame: As :func:`to_arrow`.
+        frame: As :func:`to_arrow`; or a Spark DataFrame, which is profiled on its executors.
         groups: Groupings to profile within.
         rows: Whether to keep row hashes, from which duplicate and shared rows are told.
         keys: Keys to keep hashes of, each one or more columns.
@@ -123,4 +158,6 @@ def profile_frame(
     Raises:
         BadInput: As :func:`to_arrow`; a grouping or key names a column that is not there.
     """
+    if is_spark_frame(frame):
+        return profile_spark(frame, groups=groups, rows=rows, keys=keys)
     return profile_table(to_arrow(frame), groups=groups, rows=rows, keys=keys)

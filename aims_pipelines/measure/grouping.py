@@ -8,7 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from aims_pipelines.core.errors import Fault
-from aims_pipelines.measure.cells import Cells, arranged
+from aims_pipelines.measure.cells import Cells
 from aims_pipelines.measure.lowering import Codes, Numbers, labels_of, lower, number_label, plain
 from aims_pipelines.stats.hashing import hash_labels
 from aims_pipelines.stats.profile import LEVEL_CAP, MISSING, OTHER, GroupSpec, Kind
@@ -92,7 +92,8 @@ class Grouping:
         table = np.zeros(len(labels), np.uint8)  # there are never more than LEVEL_CAP + 2 cells
         table[used] = seats
         count = max(self._cells.values(), default=-1) + 1
-        cells, sizes = arranged(table.take(codes), count)
+        cells = Cells(count=count, codes=table.take(codes))
+        sizes = np.bincount(cells.codes, minlength=count)
         self.rows = _padded(self.rows, count)
         for source, target in folds:
             self.rows[target] += self.rows[source]

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from aims_pipelines.core.errors import BadInput, Fault
 from aims_pipelines.stats.banding import bands_agree, edges_for, edges_of
@@ -18,57 +19,58 @@ if TYPE_CHECKING:
 FEWEST = 100
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows(Protocol):
+    """Rows that can be gone over: files, an Arrow table, or a Spark DataFrame, whose schema is known."""
+
+    @property
+    def schema(self) -> "pa.Schema":
+        """Columns and their types."""
+        ...
+
+    def profile(
+        self, groups: Sequence[GroupSpec] = (), *, rows: bool = True, columns: Sequence[str] | None = None
+    ) -> Profile:
+        """Profile all columns, or the named top-level ones."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
 class Table:
-    """Rows that can be gone over: a table file, or a table in memory.
+    """A table by name.
 
     Args:
         name: How messages call it.
-        source: Its path, or the Arrow table.
-        null_values: Texts that mean missing in a CSV file.
+        source: Its rows, or the path of its file, folder or files.
+        null_values: Texts that mean missing in CSV files.
     """
 
     name: str
-    source: "Path | pa.Table"
+    source: "Rows | Path"
     null_values: Sequence[str] = field(default=())
 
-    def profile(self, groups: Sequence[GroupSpec], *, rows: bool = False) -> Profile:
-        """Profile all columns."""
-        from aims_pipelines.measure.kernel import profile_table
-        from aims_pipelines.measure.readers import profile_file
+    @cached_property
+    def rows(self) -> Rows:
+        """Its rows; files are opened on first use."""
+        from aims_pipelines.measure.table_files import TableFiles
 
         if isinstance(self.source, Path):
-            return profile_file(self.source, groups=groups, rows=rows, null_values=self.null_values)
-        return profile_table(self.source, groups=groups, rows=rows)
+            return TableFiles(self.source, null_values=self.null_values)
+        return self.source
+
+    def profile(self, groups: Sequence[GroupSpec]) -> Profile:
+        """Profile all columns."""
+        return self.rows.profile(groups, rows=False)
 
     def part(self, names: Sequence[str]) -> Profile:
         """Profile some columns; those that are not there are left out."""
-        import pyarrow as pa
-
-        from aims_pipelines.measure.kernel import profile_table
-        from aims_pipelines.measure.readers import open_batches
-
-        reader = (
-            open_batches(self.source, null_values=self.null_values)
-            if isinstance(self.source, Path)
-            else self.source.to_reader()
-        )
         there = [
-            name
-            for name in reader.schema.names
-            if any(one == name or one.startswith(f"{name}.") for one in names)
+            name for name in self.columns() if any(one == name or one.startswith(f"{name}.") for one in names)
         ]
-        schema = pa.schema([reader.schema.field(name) for name in there])
-        batches = (batch.select(there) for batch in reader)
-        return profile_table(pa.RecordBatchReader.from_batches(schema, batches), rows=False)
+        return self.rows.profile(rows=False, columns=there)
 
     def columns(self) -> list[str]:
         """Names of all top-level columns."""
-        from aims_pipelines.measure.readers import open_batches
-
-        if isinstance(self.source, Path):
-            return list(open_batches(self.source, null_values=self.null_values).schema.names)
-        return list(self.source.schema.names)
+        return list(self.rows.schema.names)
 
 
 def choose_groups(

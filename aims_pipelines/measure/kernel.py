@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from aims_pipelines.core.errors import BadInput, Fault
-from aims_pipelines.measure.cells import ONE_CELL, Cells
+from aims_pipelines.measure.cells import Layout, laid_out
 from aims_pipelines.measure.digest import ColumnDigest, table_digest
 from aims_pipelines.measure.grouping import Grouping, group_faults
 from aims_pipelines.measure.labels import LabelCell, LabelTally
@@ -111,14 +111,14 @@ class Pass:
 
     def _take(self, window: Window, pool: ThreadPoolExecutor, workers: int) -> None:
         read: dict[int, pa.Array] = {}
-        cells = self._cells(window, read)
+        layouts = self._layouts(window, read)
         jobs = iter(range(len(self._columns)))
 
         def work(_: int) -> list[NDArray[np.uint64]]:
             sums = [np.zeros(window.rows, np.uint64) for _ in self._targets]
             for index in jobs:  # shared: whoever is free takes the next column
                 array = read.get(index)
-                self._column(index, self._read(window, index) if array is None else array, cells, sums)
+                self._column(index, self._read(window, index) if array is None else array, layouts, sums)
             return sums
 
         parts = list(pool.map(work, range(workers)))
@@ -132,9 +132,7 @@ class Pass:
         _, path, _ = self._columns[index]
         return one_array(descend(window.column(path[0]), path[1:]))
 
-    def _cells(self, window: Window, read: dict[int, pa.Array]) -> list[Cells]:
-        if not self._groupings:
-            return [ONE_CELL]
+    def _layouts(self, window: Window, read: dict[int, pa.Array]) -> tuple[Layout, ...]:
         names = [name for name, _, _ in self._columns]
         assigned = []
         for number, grouping in enumerate(self._groupings):
@@ -148,10 +146,10 @@ class Pass:
                     if tally is not None:
                         tally.fold(number, source, target)
             assigned.append(cells)
-        return assigned
+        return laid_out(assigned, window.rows)
 
     def _column(
-        self, index: int, array: pa.Array, cells: list[Cells], sums: list[NDArray[np.uint64]]
+        self, index: int, array: pa.Array, layouts: tuple[Layout, ...], sums: list[NDArray[np.uint64]]
     ) -> None:
         digest, tally = self._digests[index], self._tallies[index]
         if digest is not None:
@@ -160,11 +158,11 @@ class Pass:
         salt = self._salts[index]
         lowered = lower(array) if tally is not None else None
         if isinstance(tally, NumberTally) and isinstance(lowered, Numbers):
-            tally.add(lowered, cells)
+            tally.add(lowered, layouts)
             for total in wanted:
                 add_numbers(total, lowered, salt)
         elif isinstance(tally, LabelTally) and isinstance(lowered, Codes | Texts):
-            seen, hashes = tally.add(lowered, cells)
+            seen, hashes = tally.add(lowered, layouts)
             if not wanted:
                 return
             hashes = seen.hashes() if hashes is None else hashes

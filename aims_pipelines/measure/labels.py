@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aims_pipelines.measure.cells import Cells, CountTable
+from aims_pipelines.measure.cells import CountTable, Layout
 from aims_pipelines.measure.lowering import Codes, Texts
 from aims_pipelines.stats.categories import exact_categories, hashed_categories
 from aims_pipelines.stats.hashing import U64, hash_labels
@@ -25,6 +25,7 @@ Mask = NDArray[np.bool_]
 #: Rows looked at first, before a whole window of texts is encoded for nothing.
 _GLANCE = 1 << 15
 _BLOCK = 1 << 16
+_FIRST_SLOT = np.zeros(1, np.int64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,14 +47,14 @@ class LabelTally:
         self._sample_counts = [CountTable() for _ in range(groupings)]
         self._threshold = UNBOUNDED
 
-    def add(self, column: Codes | Texts, groupings: Sequence[Cells]) -> tuple[Codes | Texts, Hashes | None]:
-        """Take in a window of the column, with the cell of each of its rows under every grouping.
+    def add(self, column: Codes | Texts, layouts: Sequence[Layout]) -> tuple[Codes | Texts, Hashes | None]:
+        """Take in a window of the column, laid out by the cells of every grouping.
 
         Returns:
             The column as it was worked on (texts may have become codes), and its hashes if they came up on the way.
         """
         if isinstance(column, Codes):
-            self._add_codes(column, groupings)
+            self._add_codes(column, layouts)
             return column, None
         if self._named is not None and not self._named and len(column.strings) > _GLANCE:
             glance = column.strings[:_GLANCE].dictionary_encode()
@@ -61,8 +62,8 @@ class LabelTally:
                 self._leave_names(self._named)
         if self._named is None:
             hashes = column.hashes()
-            self._add_hashes(hashes, column.valid, groupings)
-            self._add_nulls(column.valid, groupings)
+            self._add_hashes(hashes, column.valid, layouts)
+            self._add_nulls(column.valid, layouts)
             return column, hashes
         encoded = column.encoded()
         codes = encoded.codes
@@ -70,19 +71,21 @@ class LabelTally:
             codes = np.zeros(column.rows, encoded.codes.dtype)
             codes[column.valid] = encoded.codes
         whole = Codes(codes=codes, valid=column.valid, labels=encoded.labels, render=encoded.render)
-        self._add_codes(whole, groupings)
+        self._add_codes(whole, layouts)
         return whole, None
 
-    def _add_nulls(self, valid: Mask | None, groupings: Sequence[Cells]) -> None:
+    def _add_nulls(self, valid: Mask | None, layouts: Sequence[Layout]) -> None:
         if valid is None:
             return
-        for table, cells in zip(self._nulls, groupings, strict=True):
-            codes = np.zeros(len(valid), np.uint8) if cells.codes is None else cells.codes
-            for cell, count in enumerate(np.bincount(codes[~valid], minlength=cells.count).tolist()):
-                table.add_at(cell, 0, count)
+        missing = np.flatnonzero(~valid)
+        for layout in layouts:
+            codes = np.zeros(len(missing), np.int64) if layout.codes is None else layout.codes[missing]
+            counts = np.bincount(codes, minlength=len(layout.segments))[:, None]
+            for member, grouping in enumerate(layout.members):
+                self._nulls[grouping].add_matrix(layout.cells_of(member), _FIRST_SLOT, counts)
 
-    def _add_codes(self, column: Codes, groupings: Sequence[Cells]) -> None:
-        self._add_nulls(column.valid, groupings)
+    def _add_codes(self, column: Codes, layouts: Sequence[Layout]) -> None:
+        self._add_nulls(column.valid, layouts)
         codes, labels = column.codes, np.arange(len(column.labels))
         if column.valid is not None:
             codes = codes[column.valid]
@@ -90,18 +93,19 @@ class LabelTally:
             labels, codes = _compacted(codes, len(labels))
         if self._named is not None and len(labels) <= CATEGORY_CAP * 2:
             tables = [
-                _tabulated(codes, len(labels), _cells_of(cells, column.valid), cells.count)
-                for cells in groupings
+                _tabulated(codes, len(labels), _codes_of(layout, column.valid), len(layout.segments))
+                for layout in layouts
             ]
             used = np.flatnonzero(tables[0].any(axis=0))
             slots = _slots(self._named, column.texts(labels[used]))
             if slots is not None:
-                for counts, table in zip(self._counts, tables, strict=True):
-                    counts.add_matrix(table[:, used], slots)
+                for layout, table in zip(layouts, tables, strict=True):
+                    for member, grouping in enumerate(layout.members):
+                        self._counts[grouping].add_matrix(layout.cells_of(member), slots, table[:, used])
                 return
         if self._named is not None:
             self._leave_names(self._named)
-        self._add_hashes(column.hashes()[labels].take(codes), column.valid, groupings)
+        self._add_hashes(column.hashes()[labels].take(codes), column.valid, layouts)
 
     def _leave_names(self, named: dict[str, int]) -> None:
         """Change over from names to hashes."""
@@ -117,7 +121,7 @@ class LabelTally:
             table.renumber((hashes & U64(BUCKETS - 1)).astype(np.int64), BUCKETS)
         self._prune()
 
-    def _add_hashes(self, hashes: Hashes, valid: Mask | None, groupings: Sequence[Cells]) -> None:
+    def _add_hashes(self, hashes: Hashes, valid: Mask | None, layouts: Sequence[Layout]) -> None:
         buckets = (hashes & U64(BUCKETS - 1)).view(np.int64)
         below = np.flatnonzero(hashes < U64(self._threshold)) if self._threshold < UNBOUNDED else None
         sampled = hashes if below is None else hashes[below]
@@ -125,18 +129,17 @@ class LabelTally:
         places = np.searchsorted(known, self._sampled)
         self._sampled = known
         slots = np.searchsorted(known, sampled)
-        for table, sample, cells in zip(self._counts, self._sample_counts, groupings, strict=True):
+        for sample in self._sample_counts:
             sample.renumber(places, len(known))
-            if cells.codes is None:
-                table.add_row(0, np.bincount(buckets, minlength=BUCKETS))
-                sample.add_row(0, np.bincount(slots, minlength=len(known)))
-                continue
-            cell = cells.codes if valid is None else cells.codes[valid]
-            joint = _tabulated(buckets, BUCKETS, cell, cells.count)
-            table.add_matrix(joint, np.arange(BUCKETS))
-            chosen = cell if below is None else cell[below]
-            for number in np.unique(chosen).tolist():
-                sample.add_row(number, np.bincount(slots[chosen == number], minlength=len(known)))
+        for layout in layouts:
+            codes, segments = _codes_of(layout, valid), len(layout.segments)
+            counts = _tabulated(buckets, BUCKETS, codes, segments)
+            chosen = codes if codes is None or below is None else codes[below]
+            samples = _tabulated(slots, len(known), chosen, segments)
+            for member, grouping in enumerate(layout.members):
+                cells = layout.cells_of(member)
+                self._counts[grouping].add_matrix(cells, np.arange(BUCKETS), counts)
+                self._sample_counts[grouping].add_matrix(cells, np.arange(len(known)), samples)
         self._prune()
 
     def _prune(self) -> None:
@@ -189,8 +192,9 @@ def _slots(named: dict[str, int], texts: list[str]) -> Counts | None:
     return np.fromiter((named[text] for text in texts), np.int64, len(texts))
 
 
-def _cells_of(cells: Cells, valid: Mask | None) -> NDArray[np.uint8] | None:
-    return cells.codes if cells.codes is None or valid is None else cells.codes[valid]
+def _codes_of(layout: Layout, valid: Mask | None) -> NDArray[np.uint16] | None:
+    """Segments of the rows that have a value."""
+    return layout.codes if layout.codes is None or valid is None else layout.codes[valid]
 
 
 def _compacted(codes: NDArray[np.integer], width: int) -> tuple[Counts, Counts]:
@@ -201,8 +205,10 @@ def _compacted(codes: NDArray[np.integer], width: int) -> tuple[Counts, Counts]:
     return used, places.take(codes)
 
 
-def _tabulated(codes: NDArray[np.integer], width: int, cells: NDArray[np.uint8] | None, count: int) -> Counts:
-    """Count codes below ``width`` within cells below ``count``, block by block to stay in the cache."""
+def _tabulated(
+    codes: NDArray[np.integer], width: int, cells: NDArray[np.uint16] | None, count: int
+) -> Counts:
+    """Count codes below ``width`` within segments below ``count``, block by block to stay in the cache."""
     total = np.zeros(count * width, np.int64)
     block = max(_BLOCK, count * width)
     joint = np.empty(min(block, len(codes)), np.int64)

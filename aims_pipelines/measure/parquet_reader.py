@@ -1,7 +1,7 @@
 """Parquet files: columns of row groups for the kernel, record batches for everyone else."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,11 +79,22 @@ class ParquetTable:
         if waiting:
             yield ParquetWindow(self, tuple(pool), waiting)
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """Rows from the start."""
+    def batches(
+        self, columns: Sequence[str] | None = None, *, codes: bool = False
+    ) -> Iterator[pa.RecordBatch]:
+        """Rows from the start.
+
+        Args:
+            columns: Top-level columns to read; all if ``None``.
+            codes: Whether texts that the file stores as codes come as dictionaries, which is faster by far.
+        """
+        chosen = None if columns is None else list(columns)
         try:
-            with self._parquet.ParquetFile(self._path) as file:
-                yield from (batch.replace_schema_metadata(None) for batch in file.iter_batches())
+            with self._parquet.ParquetFile(
+                self._path, read_dictionary=self._dictionaries if codes else None
+            ) as file:
+                read = file.iter_batches(batch_size=WINDOW_ROWS, columns=chosen)
+                yield from (batch.replace_schema_metadata(None) for batch in read)
         except (pa.ArrowException, OSError) as error:
             raise BadInput(unreadable(self._path)) from error
 

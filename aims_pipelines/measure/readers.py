@@ -1,6 +1,7 @@
-"""Table files: CSV and Parquet, told apart by their names."""
+"""Single table files: CSV and Parquet, told apart by their names."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,8 +10,8 @@ from aims_pipelines.core.errors import BadInput, Fault
 from aims_pipelines.measure.csv_reader import CsvFile
 from aims_pipelines.measure.kernel import Measured, Pass
 from aims_pipelines.measure.parquet_reader import ParquetTable
-from aims_pipelines.measure.windows import windows_of
-from aims_pipelines.stats.profile import GroupSpec, Profile
+from aims_pipelines.measure.windows import Window, windows_of
+from aims_pipelines.stats.profile import GroupSpec
 
 PARQUET_SUFFIXES = (".parquet", ".pq")
 CSV_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
@@ -43,8 +44,25 @@ def _checked(path: Path | str) -> Path:
     return path
 
 
-def _is_parquet(path: Path) -> bool:
-    return path.name.lower().endswith(PARQUET_SUFFIXES)
+def open_table(path: Path | str, null_values: Sequence[str] = ()) -> ParquetTable | CsvFile:
+    """Open a table file and look at its schema.
+
+    Raises:
+        BadInput: As :func:`open_batches`.
+    """
+    path = _checked(path)
+    is_parquet = path.name.lower().endswith(PARQUET_SUFFIXES)
+    return ParquetTable(path) if is_parquet else CsvFile(path, null_values)
+
+
+@contextmanager
+def windows_in(source: ParquetTable | CsvFile) -> Iterator[Iterator[Window]]:
+    """All rows of an opened file, in windows that can be read until the context ends."""
+    if isinstance(source, ParquetTable):
+        with source:
+            yield source.windows()
+    else:
+        yield windows_of(pa.RecordBatchReader.from_batches(source.schema, source.batches()))[1]
 
 
 def open_batches(path: Path | str, *, null_values: Sequence[str] = ()) -> pa.RecordBatchReader:
@@ -63,8 +81,7 @@ def open_batches(path: Path | str, *, null_values: Sequence[str] = ()) -> pa.Rec
             or repeat one; rows have too many or too few cells. Damage further inside a Parquet file, and a
             CSV that changes meanwhile, are raised while reading.
     """
-    path = _checked(path)
-    source: ParquetTable | CsvFile = ParquetTable(path) if _is_parquet(path) else CsvFile(path, null_values)
+    source = open_table(path, null_values)
     return pa.RecordBatchReader.from_batches(source.schema, source.batches())
 
 
@@ -78,8 +95,7 @@ def read_table(path: Path | str, *, null_values: Sequence[str] = ()) -> pa.Table
     Raises:
         BadInput: As :func:`open_batches`.
     """
-    path = _checked(path)
-    source: ParquetTable | CsvFile = ParquetTable(path) if _is_parquet(path) else CsvFile(path, null_values)
+    source = open_table(path, null_values)
     return pa.Table.from_batches(source.batches(), source.schema)
 
 
@@ -108,27 +124,8 @@ def measure_file(
     Raises:
         BadInput: As :func:`open_batches`, and as for tables.
     """
-    path = _checked(path)
-    if _is_parquet(path):
-        with ParquetTable(path) as table:
-            run = Pass(table.schema, groups=groups, rows=rows, keys=keys, digest=digest)
-            run.run(table.windows())
-            return run.result()
-    source = CsvFile(path, null_values)
+    source = open_table(path, null_values)
     run = Pass(source.schema, groups=groups, rows=rows, keys=keys, digest=digest)
-    run.run(windows_of(pa.RecordBatchReader.from_batches(source.schema, source.batches()))[1])
+    with windows_in(source) as windows:
+        run.run(windows)
     return run.result()
-
-
-def profile_file(
-    path: Path | str,
-    *,
-    groups: Sequence[GroupSpec] = (),
-    rows: bool = True,
-    keys: Sequence[tuple[str, ...]] = (),
-    null_values: Sequence[str] = (),
-) -> Profile:
-    """Profile a table file in one pass: :func:`measure_file` without the digest."""
-    return measure_file(
-        path, groups=groups, rows=rows, keys=keys, null_values=null_values, digest=False
-    ).profile

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aims_pipelines.measure.lowering import Numbers
+from aims_pipelines.measure.scratch import BLOCK, SCRATCH
 from aims_pipelines.stats.hashing import U64, below_unbounded, hash_labels, mix
 from aims_pipelines.stats.profile import ROW_CAP, UNBOUNDED, RowSketch
 from aims_pipelines.stats.sketches import add_up, bounded, empty_sketch
@@ -17,7 +18,6 @@ Hashes = NDArray[np.uint64]
 _MULTIPLIER = U64(0xD6E8FEB86659FD93)
 _SECOND = U64(0xA0761D6478BD642F)
 _MISSING = U64(0xE7037ED1A0B428DB)
-_BLOCK = 1 << 14
 
 
 def column_salt(name: str) -> np.uint64:
@@ -32,12 +32,12 @@ def missing_word(salt: np.uint64) -> np.uint64:
 
 def add_numbers(total: Hashes, numbers: Numbers, salt: np.uint64) -> None:
     """Add the cells of a numeric column to their rows' sums."""
-    words, missing = np.empty(_BLOCK, np.uint64), missing_word(salt)
-    half, clean = np.empty(_BLOCK, np.uint64), np.empty(_BLOCK)
-    for start in range(0, len(total), _BLOCK):
-        block = slice(start, min(start + _BLOCK, len(total)))
+    missing = missing_word(salt)
+    for start in range(0, len(total), BLOCK):
+        block = slice(start, min(start + BLOCK, len(total)))
         length = block.stop - start
-        word, high, value = words[:length], half[:length], clean[:length]
+        word, high = SCRATCH.words[:length], SCRATCH.slots.view(np.uint64)[:length]
+        value = SCRATCH.clean[:length]
         np.add(numbers.values[block], 0.0, out=value)  # -0.0 becomes 0.0
         source = value.view(np.uint64) if numbers.words is None else numbers.words[block]
         np.bitwise_xor(source, salt, out=word)
@@ -49,7 +49,7 @@ def add_numbers(total: Hashes, numbers: Numbers, salt: np.uint64) -> None:
             np.multiply(word, factor, out=word)
         np.right_shift(word, U64(32), out=high)
         np.bitwise_xor(word, high, out=word)
-        if np.isnan(np.max(value)):
+        if np.isnan(np.maximum.reduce(value)):
             word[np.isnan(value)] = missing
         if numbers.valid is not None:
             word[~numbers.valid[block]] = missing
@@ -76,10 +76,11 @@ def add_codes(
 ) -> None:
     """Add the cells of a column of codes, given the hash of every label, to their rows' sums."""
     words = np.append((labels ^ salt) * _MULTIPLIER, missing_word(salt))
-    for start in range(0, len(total), _BLOCK):
-        block = slice(start, min(start + _BLOCK, len(total)))
+    for start in range(0, len(total), BLOCK):
+        block = slice(start, min(start + BLOCK, len(total)))
         code = codes[block] if valid is None else np.where(valid[block], codes[block], len(labels))
-        np.add(total[block], words.take(code), out=total[block])
+        cells = words.take(code, out=SCRATCH.words[: len(code)], mode="clip")
+        np.add(total[block], cells, out=total[block])
 
 
 class HashTally:

@@ -161,6 +161,7 @@ class Reference(StrEnum):
 
     FIRST = "first"
     PREVIOUS = "previous"
+    ALL = "all"
 
 
 class Inconclusive(StrEnum):
@@ -184,6 +185,12 @@ class Limits(Part):
     )
     max_outliers: Fraction = Field(0.02, description="Largest share of outlying values in a numeric column.")
     outlier_action: OutlierAction = Field(OutlierAction.FLAG, description="What to do with outlying values.")
+    max_suite_rows: int | None = Field(
+        None,
+        ge=1,
+        description="Most rows that a Great Expectations suite is asked of; of a larger table a sample, of any "
+        "table all rows if absent.",
+    )
     min_group_size: int = Field(100, ge=1, description="Fewest rows for which a group is judged.")
     min_group_share: Fraction = Field(
         0.0, description="Smallest share of the rows that each group must have."
@@ -192,7 +199,10 @@ class Limits(Part):
     max_proxy_strength: Fraction = Field(
         0.5, description="Largest strength (0 to 1) with which one feature may predict a protected attribute."
     )
-    drift_reference: Reference = Field(Reference.FIRST, description="Version that drift is judged against.")
+    drift_reference: Reference = Field(
+        Reference.FIRST,
+        description="Version that drift is judged against; `all` is every other partition's current one together.",
+    )
     drift_effect: Positive = Field(
         0.1, description="Smallest shift worth refusing, total variation distance."
     )

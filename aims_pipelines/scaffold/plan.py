@@ -111,6 +111,7 @@ def _personal(request: Request, table: "pa.Table", columns: dict[str, Column]) -
 
     from aims_pipelines.checks import personal_data
     from aims_pipelines.checks.candidate import Candidate, Inapplicable
+    from aims_pipelines.checks.rows import batches_of
     from aims_pipelines.core.verdict import Status
     from aims_pipelines.measure import profile_table
     from aims_pipelines.records.models import ColumnContract, DatasetRecord, Source
@@ -133,7 +134,7 @@ def _personal(request: Request, table: "pa.Table", columns: dict[str, Column]) -
             limits=Limits(),
             digest="",
             profile=profile_table(table),
-            batches=lambda: iter(table.to_batches()),
+            batches=batches_of(table),
             now=datetime.now(UTC),
         )
     )

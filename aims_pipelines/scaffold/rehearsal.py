@@ -154,6 +154,7 @@ def _candidate(
 ) -> "Candidate":
     from aims_pipelines.assets.judging import groups_of, keys_of
     from aims_pipelines.checks.candidate import Candidate, InputVersion
+    from aims_pipelines.checks.rows import batches_of
     from aims_pipelines.measure import measure
 
     record = records.dataset(item.dataset)
@@ -166,7 +167,7 @@ def _candidate(
         limits=records.limits_for(item.dataset, today),
         digest=measured.digest,
         profile=measured.profile,
-        batches=lambda: iter(item.table.to_batches()),
+        batches=batches_of(item.table),
         now=datetime.combine(today, time(12), UTC),
         code_version="rehearsal",
         source_digest=item.source_digest,

@@ -94,18 +94,25 @@ def collapse(points: Floats, counts: Counts, bits: int = MANTISSA_BITS) -> tuple
 def into_steps(points: Floats, counts: Counts, step: float) -> tuple[Floats, Counts]:
     """Move points in time to the middles of equal steps; the middles of smaller steps fall into the right
     ones."""
-    return gather((_step_numbers(points, step) + 0.5) * step, counts)
+    return gather(step_middles(step_numbers(points, step), step), counts)
 
 
 def step_for(points: Floats, smallest: float) -> float:
     """Find the smallest step, at least ``smallest`` seconds, for which at most ``TIME_CAP`` steps are
     occupied."""
     for step in TIME_STEPS:
-        if step >= smallest and len(np.unique(_step_numbers(points, step))) <= TIME_CAP:
+        if step >= smallest and len(np.unique(step_numbers(points, step))) <= TIME_CAP:
             return step
     return TIME_STEPS[-1]
 
 
-def _step_numbers(points: Floats, step: float) -> Floats:
+def step_numbers(points: Floats, step: float) -> Floats:
+    """Number the steps that points in time fall into."""
     # By way of whole seconds, so that going through a smaller step first ends in the same place.
     return np.floor((np.floor(points) + 0.5) / step)
+
+
+def step_middles(numbers: Floats, step: float) -> Floats:
+    """Middles of numbered steps."""
+    middles: Floats = (numbers + 0.5) * step
+    return middles

@@ -13,8 +13,9 @@ import great_expectations  # noqa: F401 - imports are not counted
 
 from aims_pipelines.checks.candidate import Candidate, Inapplicable
 from aims_pipelines.checks.expectations import judge
-from aims_pipelines.measure import measure_file, open_batches
+from aims_pipelines.measure import measure_file
 from aims_pipelines.records.load import load_records
+from benchmarks.jobs.file_rows import rows_of
 from benchmarks.jobs.judgement import DATASET
 from benchmarks.jobs.stopwatch import measure
 
@@ -29,7 +30,7 @@ def asked(folder: str, current: str) -> dict[str, float]:
         limits=records.limits_for(DATASET, datetime.now(UTC).date()),
         digest=measured.digest,
         profile=measured.profile,
-        batches=lambda: iter(open_batches(current)),
+        batches=rows_of(current),
         now=datetime.now(UTC),
         records_dir=Path(folder),
     )

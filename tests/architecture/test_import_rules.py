@@ -48,6 +48,8 @@ HEAVY = [
     "scipy",
     "pyarrow",
     "matplotlib",
+    "pyspark",
+    "py4j",
 ]
 
 
@@ -120,7 +122,7 @@ def test_lower_packages_stay_free_of_frameworks(package: str) -> None:
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_heavy_libraries_are_imported_where_they_are_used(path: Path) -> None:
-    heavy = {"mlflow", "great_expectations", "evidently", "sklearn", "matplotlib", "skops"}
+    heavy = {"mlflow", "great_expectations", "evidently", "sklearn", "matplotlib", "skops", "pyspark", "py4j"}
     wrong = [
         f"{path.name}:{line} imports {name} at load"
         for name, line, at_load in imports(path)

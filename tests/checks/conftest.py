@@ -100,7 +100,9 @@ def build() -> Builder:
                 "limits": Limits.model_validate_json(json.dumps(limits or {})),
                 "digest": content_digest(table),
                 "profile": profile_for(table, the_record),
-                "batches": lambda: iter(table.to_batches(max_chunksize=1000)),
+                "batches": lambda columns=None: iter(
+                    table.select(columns or table.column_names).to_batches(max_chunksize=1000)
+                ),
                 "now": NOW,
                 "code_version": "1",
                 "source_digest": "sha256:" + "0" * 64,

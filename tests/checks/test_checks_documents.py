@@ -63,6 +63,7 @@ def test_the_example_of_an_accepted_shortfall_is_one(reference):
     assert Accepted.model_validate(entry).check == "label_rate_gap"
 
 
+@pytest.mark.usefixtures("great_expectations")
 def test_the_how_to_leads_to_a_suite_that_judges(how_to, build, answer, tmp_path, monkeypatch):
     (program,) = re.findall(r"```python\n(.*?)```", how_to, flags=re.DOTALL)
     declared = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", how_to, flags=re.DOTALL)]

@@ -432,20 +432,18 @@ def test_a_numeric_label_of_many_values_makes_a_regression(data):
     assert "Ridge" in (created.folder / "definitions.py").read_text()
 
 
-def test_the_suite_is_one_that_great_expectations_reads_and_the_table_meets(data):
+def test_the_suite_is_one_that_great_expectations_reads_and_the_table_meets(data, great_expectations):
     import json
-
-    import great_expectations as gx
 
     created = create(_request(data))
     suite = json.loads((created.folder / "governance/expectations/trial.json").read_text())
-    context = gx.get_context(mode="ephemeral")
+    context = great_expectations.get_context(mode="ephemeral")
     batch = (
         context.data_sources.add_pandas("p")
         .add_dataframe_asset("a")
         .add_batch_definition_whole_dataframe("b")
     ).get_batch({"dataframe": csv.read_csv(data).to_pandas()})
-    result = batch.validate(gx.ExpectationSuite(**suite))
+    result = batch.validate(great_expectations.ExpectationSuite(**suite))
     assert len(result.results) >= 5
     assert result.success
 

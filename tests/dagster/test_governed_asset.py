@@ -447,3 +447,29 @@ def test_drift_that_refuses_comes_with_a_page_to_look_at(
     entry = project.ledger.latest("dataset", "raw")
     assert entry is not None
     assert {item["name"] for item in entry.body["evidence"]} == {"findings.json", "drift.html"}
+
+
+class Elsewhere(dg.IOManager):
+    """Keeps tables where no store of ours is."""
+
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        self.kept = obj
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        return self.kept
+
+
+def test_drift_that_only_warns_comes_with_a_page_too_and_needs_no_rows_of_the_reference(
+    good: Tables, folder: Path, aims: AimsResource, project: Project, instance: dg.DagsterInstance
+) -> None:
+    policy = folder / "governance" / "policy.yaml"
+    policy.write_text(f"{policy.read_text(encoding='utf-8')}stages: {{drift: warn}}\n", encoding="utf-8")
+    elsewhere = {"aims": aims, "io_manager": Elsewhere()}
+    assert run([asset_of(good(rows=3000))], elsewhere, instance).success
+    shifted = good(seed=2, rows=3000)
+    shifted["amount"] = shifted["amount"] * 0.5
+    result = run([asset_of(shifted)], elsewhere, instance)
+    assert result.success
+    (evaluation,) = (item for item in result.get_asset_check_evaluations() if item.check_name == "drift")
+    assert not evaluation.passed
+    assert Path(str(evaluation.metadata["aims/report"].value)).stat().st_size > 100_000

@@ -6,12 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 
 from aims_pipelines.core.errors import BadInput
 from aims_pipelines.core.verdict import Status
-from aims_pipelines.measure import compare, profile_file, profile_frame, read_profile, to_bytes, write_profile
+from aims_pipelines.measure import (
+    compare,
+    profile_file,
+    profile_frame,
+    read_profile,
+    to_arrow,
+    to_bytes,
+    write_profile,
+)
+from aims_pipelines.measure.frames import ArrowFrame
 from aims_pipelines.measure.groupings import Table, choose_groups, groups_of
 from aims_pipelines.stats.banding import bands_agree, edges_of
 from aims_pipelines.stats.profile import GroupSpec
@@ -141,7 +149,7 @@ def test_bands_agree_only_where_one_set_of_edges_explains_both(one, other, agree
 
 def test_bands_of_a_numeric_column_have_round_edges_and_enough_members():
     frame = people(1)
-    (spec,) = choose_groups([Table(name="t", source=pa.Table.from_pandas(frame))], ["age"])
+    (spec,) = choose_groups([Table(name="t", source=ArrowFrame(to_arrow(frame)))], ["age"])
     edges = spec.bands["age"]
     assert len(edges) == 3
     assert all(edge == int(edge) for edge in edges)
