@@ -2,7 +2,6 @@
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,39 +12,17 @@ from scipy.stats import ks_2samp, wasserstein_distance
 
 from aims_pipelines.measure import profile_table
 from aims_pipelines.stats import distances
-from aims_pipelines.stats.profile import ColumnProfile, GroupSpec, Profile
+from aims_pipelines.stats.profile import ColumnProfile
+from benchmarks.counts import compare_counts
 from benchmarks.report import Goal, Report, Table
-
-Floats = NDArray[np.float64]
-Shape = Callable[[np.random.Generator, int], Floats]
+from benchmarks.shapes import SHAPES, SIZES, Floats, pairs_of_windows
 
 _SEED = 20260101
 _ROUNDING = 1e-12
-SHAPES: dict[str, Shape] = {
-    "normal": lambda rng, n: rng.standard_normal(n),
-    "far from zero": lambda rng, n: 1e6 + rng.standard_normal(n),
-    "heavy tail (Pareto 0.8)": lambda rng, n: rng.pareto(0.8, n),
-    "heavy tails (Cauchy)": lambda rng, n: rng.standard_cauchy(n),
-    "ties (one decimal)": lambda rng, n: np.round(rng.standard_normal(n), 1),
-    "small integers": lambda rng, n: rng.poisson(3.0, n).astype(np.float64),
-    "large integers": lambda rng, n: rng.integers(-(2**53), 2**53, n).astype(np.float64),
-    "constant": lambda rng, n: np.full(n, 7.25 + rng.integers(0, 2)),
-    "zero-inflated": lambda rng, n: np.where(rng.random(n) < 0.7, 0.0, rng.lognormal(0.0, 2.0, n)),
-    "denormal": lambda rng, n: rng.random(n) * 1e-310,
-    "huge": lambda rng, n: rng.standard_normal(n) * 1e150,
-    "mixed signs and magnitudes": lambda rng, n: rng.standard_normal(n) * 10.0 ** rng.integers(-9, 9, n),
-    "two scales": lambda rng, n: np.where(rng.random(n) < 0.5, rng.random(n), 1e6 * rng.random(n)),
-    "with infinities": lambda rng, n: np.where(
-        rng.random(n) < 0.02, rng.choice([-math.inf, math.inf], n), rng.standard_normal(n)
-    ),
-}
-#: Pairs of numbers of rows, small ones included.
-SIZES = ((1, 1), (2, 5), (30, 30), (1_000, 300), (20_000, 500), (20_000, 20_000), (100_000, 50_000))
 #: Of the methods held against Evidently's, in their order.
 _LIMITS = ((0.005, "relative"), (0.005, "absolute"), (0.005, "absolute"))
 #: Rows of a cell from which on it does not matter how empty cells are filled.
 _FULL = 50
-_CATEGORIES = ("yes", "no", "", "Ünïcode", "(missing)", "a | b")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,10 +49,10 @@ def run(*, quick: bool) -> Report:
     sizes, repeats = (SIZES[:5], 2) if quick else (SIZES, 12)
     errors = {name: _Errors() for name in SHAPES}
     comparisons = 0
-    for name, x, y in _pairs(sizes, repeats):
+    for name, x, y in pairs_of_windows(sizes, repeats):
         _compare(x, y, errors[name])
         comparisons += 1
-    counted, wrong = _counts(2_000 if quick else 300_000)
+    counted, wrong = compare_counts(2_000 if quick else 300_000)
     theirs = _evidently(3_000 if quick else 50_000)
     return Report(
         name="exactness",
@@ -150,17 +127,6 @@ def run(*, quick: bool) -> Report:
             "add half a row to each. Evidently takes natural logarithms; converted.",
         ),
     )
-
-
-def _pairs(sizes: tuple[tuple[int, int], ...], repeats: int) -> Iterator[tuple[str, Floats, Floats]]:
-    for shape, (name, draw) in enumerate(SHAPES.items()):
-        for size, (n, m) in enumerate(sizes):
-            for repeat in range(repeats):
-                rng = np.random.default_rng([_SEED, shape, size, repeat])
-                x, y = draw(rng, n), draw(rng, m)
-                finite = np.abs(x[np.isfinite(x)])
-                unit = float(np.median(finite)) if finite.size else 0.0
-                yield name, x, (y, y + 0.2 * unit, y * 1.1)[repeat % 3]
 
 
 def _compare(x: Floats, y: Floats, errors: _Errors) -> None:
@@ -272,74 +238,6 @@ def _largest(pairs: Pairs) -> float:
 
 def _value_there(pairs: Pairs) -> float:
     return max(pairs, key=lambda pair: abs(pair[0] - pair[1]), default=(math.nan, math.nan))[1]
-
-
-def _counts(rows: int) -> tuple[int, int]:
-    """How many counts of a table were held against pandas, and how many were wrong."""
-    rng = np.random.default_rng(_SEED)
-    number = rng.standard_normal(rows)
-    number[rng.random(rows) < 0.1] = math.nan
-    number[rng.random(rows) < 0.05] = math.inf
-    label = rng.choice(_CATEGORIES, rows)
-    table = pa.table(
-        {
-            "number": pa.array(number, mask=rng.random(rows) < 0.1),
-            "integer": pa.array(rng.integers(-1000, 1000, rows), mask=rng.random(rows) < 0.3),
-            "truth": pa.array(rng.random(rows) < 0.3),
-            "label": pa.array(label.tolist(), mask=rng.random(rows) < 0.2),
-            "nothing": pa.nulls(rows, pa.float64()),
-        }
-    )
-    profile = profile_table(table, groups=(GroupSpec(columns=("label",)),))
-    frame = table.to_pandas(types_mapper=pd.ArrowDtype)
-    told = list(_compared(profile, table, frame))
-    return len(told), sum(bool(ours != theirs) for ours, theirs in told)
-
-
-def _compared(profile: Profile, table: pa.Table, frame: pd.DataFrame) -> Iterator[tuple[object, object]]:
-    yield profile.rows, table.num_rows
-    for name, column in profile.columns.items():
-        yield column.nulls, table[name].null_count
-        yield column.rows, table.num_rows
-    number = table["number"].drop_null().to_numpy()
-    finite = number[np.isfinite(number)]
-    told = profile.columns["number"]
-    yield told.nans, int(np.isnan(number).sum())
-    assert told.moments is not None
-    assert told.distribution is not None
-    yield told.moments.count, finite.size
-    yield told.moments.minimum, finite.min()
-    yield told.moments.maximum, finite.max()
-    yield told.distribution.total, int((~np.isnan(number)).sum())
-    yield (
-        int(told.distribution.counts[np.isposinf(told.distribution.points)].sum()),
-        int(np.isposinf(number).sum()),
-    )
-    integer = profile.columns["integer"].distribution
-    assert integer is not None
-    values, counts = np.unique(table["integer"].drop_null().to_numpy(), return_counts=True)
-    if integer.exact:
-        yield integer.points.tolist(), values.tolist()
-        yield integer.counts.tolist(), counts.tolist()
-    yield integer.total, int(counts.sum())
-    for name in ("truth", "label"):
-        categories = profile.columns[name].categories
-        assert categories is not None
-        yield from _same_counts(
-            categories.counts,
-            frame[name].dropna().astype(str).str.lower() if name == "truth" else frame[name].dropna(),
-        )
-    sizes = frame["label"].value_counts()
-    for level, group in profile.groups["label"].items():
-        if level in sizes.index and level != "(missing)":
-            yield group.rows, int(sizes[level])
-
-
-def _same_counts(ours: Mapping[str, int], theirs: "pd.Series[str]") -> Iterator[tuple[object, object]]:
-    counted = theirs.value_counts()
-    yield sorted(ours), sorted(map(str, counted.index))
-    for level, count in counted.items():
-        yield ours.get(str(level)), int(count)
 
 
 def _number(value: float) -> str:
