@@ -190,7 +190,7 @@ def hopeless(name: str, measured: Mapping[int, Runs], size: int, limits: Limits)
     gigabytes = _extrapolated([(rows, _median(runs, "peak")) for rows, runs in points], size)
     if seconds <= _HOPELESS * limits.seconds and gigabytes <= _HOPELESS * limits.gigabytes:
         return ""
-    return f"not run: about {seconds / 60:.0f} minutes and {gigabytes:.0f} GB by the smaller sizes"
+    return f"not run: about {seconds / 60:.0f} minutes and {gigabytes:.2g} GB by the smaller sizes"
 
 
 def _extrapolated(points: Sequence[tuple[int, float]], size: int) -> float:
