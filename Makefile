@@ -37,8 +37,8 @@ lint: $(STAMP) ## ruff: rules and format
 types: $(STAMP) ## mypy, strict
 	@$(BIN)/mypy
 
-bench: $(STAMP) ## Run the benchmarks; tables go to benchmarks/results
-	@$(BIN)/python -m benchmarks
+bench: $(STAMP) ## Run the benchmarks (an hour; QUICK=1: minutes); tables and the plot go to benchmarks/results
+	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
 ui: $(STAMP) ## Open Dagster and MLflow on the results of the demo
 	@$(BIN)/python -m examples.credit_default.ui
@@ -47,6 +47,10 @@ constraints: $(STAMP) ## Resolve the pins again (for maintainers)
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --upgrade \
 	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header -q | grep -v '^aims-pipelines' > constraints.txt
+	@for peer in nannyml whylogs; do \
+	  $(BIN)/uv pip compile benchmarks/peers/$$peer.in --universal --python-version 3.11 --upgrade \
+	    --no-emit-index-url --no-emit-find-links --no-annotate --no-header -q \
+	    --no-emit-package nvidia-nccl-cu12 --no-emit-package kaleido -o benchmarks/peers/$$peer.txt; done
 
 clean: ## Remove what the targets made
-	rm -rf $(VENV) demo-output .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
+	rm -rf $(VENV) .bench demo-output .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

@@ -1,148 +1,175 @@
 """Whether gates cry wolf or sleep: share of clean windows refused, and of planted faults found."""
 
-import logging
-import os
-import warnings
-from collections.abc import Sequence
+import math
+import tempfile
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
-import numpy as np
-
-from aims_pipelines.core.verdict import Finding, Status, worst
-from aims_pipelines.stats.drift import compare
+from aims_pipelines.core.verdict import Status
+from benchmarks.peers.answers import PEERS, ask, write_windows
+from benchmarks.processes import Limits, Stopped, memory_limit
 from benchmarks.report import Goal, Report, Table
-from benchmarks.windows import FAULTS, JITTER, Fault, Window, draw, plant
+from benchmarks.trials import (
+    POOLED,
+    POOLED_REFERENCE,
+    POOLED_ROWS,
+    Share,
+    Tally,
+    clean,
+    found,
+    passed,
+    pooled,
+    single,
+)
+from benchmarks.windows import FAULTS, JITTER
 
-_SEED = 20260101
-_RUNS = {1_000: 400, 10_000: 300, 100_000: 40}
-_PEER_RUNS = 5
+_TRIALS = {1_000: 600, 10_000: 600, 100_000: 400}
+_POOLED_TRIALS = 150
+_PEER_TRIALS = {1_000: 20, 10_000: 10, 100_000: 3}
+_PEER_LIMITS = Limits(seconds=900.0, gigabytes=memory_limit())
+_OURS = "ours"
+
+_LINES = {
+    "clean window fails": clean(Status.FAIL),
+    "clean window passes": clean(Status.PASS),
+    "clean window inconclusive": clean(Status.INCONCLUSIVE),
+    **{f"found: {fault.name}": found(fault) for fault in FAULTS},
+    **{f"passes with: {fault.name}": passed(fault) for fault in FAULTS},
+}
 
 
 def run(*, quick: bool) -> Report:
-    """Simulate windows; about fifteen minutes on one idle core."""
-    runs = {1_000: 4} if quick else _RUNS
-    tallies = {rows: _tally(rows, count) for rows, count in runs.items()}
-    peers = {} if quick else {rows: _evidently(rows, _PEER_RUNS) for rows in (1_000, 10_000)}
-    faults = [fault.name for fault in FAULTS]
-    shown = {f"{size:,} rows": (tally, runs[size]) for size, tally in tallies.items()}
-    shown |= {f"Evidently, {size:,}": (tally, _PEER_RUNS) for size, tally in peers.items()}
-    lines = {
-        "clean window fails": "fail",
-        "clean window passes": "pass",
-        "clean window inconclusive": "inconclusive",
-        **{f"found: {name}": name for name in faults},
-    }
-    rows = [("windows of each kind", *(str(count) for _, count in shown.values()))]
-    rows += [
-        (line, *(_percent(tally[key]) if key in tally else "–" for tally, _ in shown.values()))
-        for line, key in lines.items()
-    ]
-    goals = [
-        Goal(
-            name=f"clean windows that fail, {size:,} rows",
-            observed=tally["fail"],
-            limit=0.01,
-            unit="of windows",
-        )
-        for size, tally in tallies.items()
-    ]
-    if 10_000 in tallies:
-        tally = tallies[10_000]
-        goals.append(
-            Goal(
-                name="clean windows that pass, 10,000 rows",
-                observed=tally["pass"],
-                limit=0.95,
-                unit="of windows",
-                at_least=True,
-            )
-        )
-    goals += [
-        Goal(
-            name=f"{name} found, {size:,} rows",
-            observed=tallies[size][name],
-            limit=goal,
-            unit="of windows",
-            at_least=True,
-        )
-        for size, goal in ((10_000, 0.95), (100_000, 0.99))
-        if size in tallies
-        for name in faults
-    ]
+    """Simulate windows; about fifteen minutes on two idle cores."""
+    trials = {1_000: 2} if quick else _TRIALS
+    tallies = {rows: single(rows, count) for rows, count in trials.items()}
+    together = pooled(1 if quick else _POOLED_TRIALS)
+    peers = {} if quick else {rows: _peers(rows, count) for rows, count in _PEER_TRIALS.items()}
+    return report_of(tallies, together, peers)
+
+
+def report_of(
+    tallies: Mapping[int, Tally], together: Tally, peers: Mapping[int, Mapping[str, Tally | Stopped]]
+) -> Report:
+    """Put tallies into a report.
+
+    Args:
+        tallies: Ours by number of rows.
+        together: Ours of pooled windows.
+        peers: Those of other libraries by number of rows, or why there is none.
+    """
+    windows = f"up to {POOLED} of {POOLED_ROWS:,} pooled"
+    own = {f"{rows:,} rows": tally for rows, tally in tallies.items()} | {windows: together}
     return Report(
         name="decisions",
         title="Decision quality of the drift check at its defaults",
         tables=(
-            Table(
-                title="Clean windows judged, and planted faults found",
-                columns=("", *shown),
-                rows=tuple(rows),
+            _table("Share of windows, with 95 % intervals", own),
+            *(
+                _table(
+                    f"Beside other libraries at their defaults, {rows:,} rows",
+                    {_OURS: tallies[rows], **answers},
+                )
+                for rows, answers in peers.items()
             ),
         ),
-        goals=tuple(goals),
+        goals=_goals(tallies, together),
         notes=(
-            f"30 columns of ten numeric shapes and ten category tables, a label and five groups; reference and current "
+            "30 columns of ten numeric shapes and ten category tables, a label and five groups; reference and current "
             f"window of the same size; every numeric column of every current window jitters by {JITTER} sd (normal), "
             "but for the column with a shifted mean, which carries exactly that. The group with planted faults holds a "
-            "tenth of the rows. A fault counts as found where its own column fails; for us inside its group, where it "
-            "is confined to one.",
+            "tenth of the rows. The shapes and shares are not those on which our defaults were tuned.",
+            "A fault counts as found where its own column fails; for us inside its group, where it is confined to one. "
+            "Peers that do not look inside groups are credited with the column as a whole.",
+            f"Pooled: {POOLED} windows of {POOLED_ROWS:,} rows one after the other, each with a jitter of its own (and "
+            f"the fault, if any), against a reference of {POOLED_REFERENCE:,} rows, under the policy 'pool'. It takes "
+            "in as many of them as make the answer conclusive, about five here: shifts below the tolerated one are "
+            "found as 5,000 rows find them.",
+            "Peers judge windows of the same kind, fewer of them since they take their time: read the intervals. They "
+            "have two answers, so that what does not fail passes. NannyML cuts each window into ten chunks.",
+        ),
+        figures=_figures(tallies, together, peers),
+    )
+
+
+def _peers(rows: int, trials: int) -> dict[str, Tally | Stopped]:
+    with tempfile.TemporaryDirectory() as name:
+        windows = write_windows(Path(name), rows, trials)
+        with ThreadPoolExecutor(2) as pool:  # each asks a process of its own
+            answers = pool.map(lambda peer: ask(peer, windows, limits=_PEER_LIMITS), PEERS)
+            return dict(zip(PEERS, answers, strict=True))
+
+
+def _table(title: str, columns: Mapping[str, Tally | Stopped]) -> Table:
+    tallies = {name: tally for name, tally in columns.items() if not isinstance(tally, Stopped)}
+    lines = {line: key for line, key in _LINES.items() if any(key in tally for tally in tallies.values())}
+    if _OURS in columns:  # beside two-valued answers
+        lines = {line: key for line, key in lines.items() if not line.startswith("passes with")}
+    counts = [
+        tally.reason if isinstance(tally, Stopped) else str(tally[clean(Status.FAIL)].trials)
+        for tally in columns.values()
+    ]
+    return Table(
+        title=title,
+        columns=("", *columns),
+        rows=(
+            ("windows of each kind", *counts),
+            *((line, *(_cell(tally, key) for tally in columns.values())) for line, key in lines.items()),
         ),
     )
 
 
-def _tally(rows: int, runs: int) -> dict[str, float]:
-    rng = np.random.default_rng([_SEED, rows])
-    seen: dict[str, list[bool]] = {str(status): [] for status in Status}
-    seen |= {fault.name: [] for fault in FAULTS}
-    for _ in range(runs):
-        reference, clean = draw(rng, rows), draw(rng, rows, jitter=JITTER)
-        answer = worst(finding.status for finding in _judged(reference, clean))
-        for status in Status:
-            seen[str(status)].append(status is answer)
-        for fault in FAULTS:
-            seen[fault.name].append(_found(fault, _judged(reference, plant(rng, clean, fault))))
-    return {name: float(np.mean(values)) for name, values in seen.items()}
+def _cell(tally: Tally | Stopped, key: str) -> str:
+    return tally[key].text if not isinstance(tally, Stopped) and key in tally else "–"
 
 
-def _judged(reference: Window, current: Window) -> Sequence[Finding]:
-    return compare(reference.profile, current.profile, effect=0.1, alpha=0.01, labels=("label",))
-
-
-def _found(fault: Fault, findings: Sequence[Finding]) -> bool:
-    targets = {finding.target for finding in findings if finding.status is Status.FAIL}
-    inside = f"group=group 0: {fault.column}"
-    return inside in targets if fault.group else fault.column in targets or inside in targets
-
-
-def _evidently(rows: int, runs: int) -> dict[str, float]:
-    os.environ.setdefault("DO_NOT_TRACK", "1")
-    logging.disable(logging.WARNING)
-    from evidently import Report as EvidentlyReport
-    from evidently.presets import DataDriftPreset
-
-    rng = np.random.default_rng([_SEED, rows, 1])
-    seen: dict[str, list[bool]] = {"fail": []} | {fault.name: [] for fault in FAULTS}
-
-    def drifted(reference: Window, current: Window) -> set[str]:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            report = EvidentlyReport([DataDriftPreset()], include_tests=True).run(
-                current.table.to_pandas(), reference.table.to_pandas()
+def _goals(tallies: Mapping[int, Tally], together: Tally) -> tuple[Goal, ...]:
+    goals = [
+        _goal(f"clean windows that fail, {rows:,} rows", tally[clean(Status.FAIL)], at_most=0.01)
+        for rows, tally in tallies.items()
+    ]
+    if 10_000 in tallies:
+        share = tallies[10_000][clean(Status.PASS)]
+        goals.append(_goal("clean windows that pass, 10,000 rows", share, at_least=0.95))
+    goals += [
+        _goal(f"{fault.name} found, {rows:,} rows", tallies[rows][found(fault)], at_least=limit)
+        for rows, limit in ((10_000, 0.95), (100_000, 0.99))
+        if rows in tallies
+        for fault in FAULTS
+    ]
+    if 1_000 in tallies:
+        goals += [
+            _goal(
+                f"windows that pass with {fault.name}, 1,000 rows", tallies[1_000][passed(fault)], at_most=0.0
             )
-        found = set()
-        for test in report.dict()["tests"]:
-            column = test["metric_config"]["params"].get("column")
-            if column and test["status"] == "FAIL":
-                found.add(column)
-        return found
-
-    for _ in range(runs):
-        reference, clean = draw(rng, rows), draw(rng, rows, jitter=JITTER)
-        seen["fail"].append(bool(drifted(reference, clean)))
-        for fault in FAULTS:
-            seen[fault.name].append(fault.column in drifted(reference, plant(rng, clean, fault)))
-    seen["pass"] = [not value for value in seen["fail"]]
-    return {name: float(np.mean(values)) for name, values in seen.items()}
+            for fault in FAULTS
+        ]
+    goals.append(_goal("clean windows that fail, pooled", together[clean(Status.FAIL)], at_most=0.01))
+    return tuple(goals)
 
 
-def _percent(share: float) -> str:
-    return f"{100.0 * share:.1f} %".replace(".0 %", " %")
+def _goal(name: str, share: Share, *, at_most: float = math.nan, at_least: float = math.nan) -> Goal:
+    floor = math.isnan(at_most)
+    return Goal(
+        name=name,
+        observed=share.value,
+        limit=at_least if floor else at_most,
+        unit="of windows",
+        at_least=floor,
+        interval=share.interval,
+    )
+
+
+def _figures(
+    tallies: Mapping[int, Tally], together: Tally, peers: Mapping[int, Mapping[str, Tally | Stopped]]
+) -> dict[str, float]:
+    """Shares by size, who judged, and outcome: ``10000 | NannyML | clean: fail``."""
+    told: dict[str, Tally | Stopped] = {f"{rows} | {_OURS}": tally for rows, tally in tallies.items()}
+    told[f"pooled | {_OURS}"] = together
+    told |= {f"{rows} | {peer}": tally for rows, answers in peers.items() for peer, tally in answers.items()}
+    return {
+        f"{who} | {outcome}": share.value
+        for who, tally in told.items()
+        if not isinstance(tally, Stopped)
+        for outcome, share in tally.items()
+    }

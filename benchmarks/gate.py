@@ -16,32 +16,9 @@ from pyarrow import parquet
 
 from aims_pipelines import AimsResource, governed_asset
 from aims_pipelines.checks.catalogue import DATASET_CHECKS
-from benchmarks.profile import CATEGORICAL, NUMERIC, write_table
 from benchmarks.report import Goal, Report, Table
 from benchmarks.timing import calls
-
-_POLICY = """
-kind: policy
-id: default
-title: Limits
-owner: Benchmark
-status: in_force
-effective_from: 2020-01-01
-dataset_limits:
-  max_proxy_strength: 1.0
-"""
-_DATASET = """
-kind: dataset
-id: wide
-title: Twenty numbers and ten categories
-owner: Benchmark
-status: admitted
-purpose: Measuring
-source: {path: source.txt, licence: none needed, legal_basis: no personal data, origin: made here}
-label: {column: c0, positive: value 1}
-protected: [{column: c1}, {column: c2}]
-columns:
-"""
+from benchmarks.wide import CATEGORICAL, NUMERIC, write_project, write_table
 
 
 class _Kept(dg.IOManager):
@@ -59,7 +36,7 @@ def run(*, quick: bool) -> Report:
     rows, repeats = (50_000, 1) if quick else (1_000_000, 9)
     with tempfile.TemporaryDirectory() as name, dg.DagsterInstance.local_temp() as instance:
         folder = Path(name)
-        _write_project(folder)
+        write_project(folder, label="c0", protected=("c1", "c2"))
         windows = [folder / "reference.parquet", folder / "window.parquet"]
         for seed, path in enumerate(windows):
             write_table(path, rows, seed=seed)
@@ -106,18 +83,6 @@ def run(*, quick: bool) -> Report:
             "evidence and publishes; each window passes.",
         ),
     )
-
-
-def _write_project(folder: Path) -> None:
-    (folder / "governance").mkdir()
-    (folder / "aims.toml").write_text("", encoding="utf-8")
-    (folder / "source.txt").write_text(
-        "stands for a file: digesting one is not what is measured", encoding="utf-8"
-    )
-    (folder / "governance" / "policy.yaml").write_text(_POLICY, encoding="utf-8")
-    columns = [f"  n{index}: {{type: number}}\n" for index in range(NUMERIC)]
-    columns += [f"  c{index}: {{type: string}}\n" for index in range(CATEGORICAL)]
-    (folder / "governance" / "wide.yaml").write_text(_DATASET + "".join(columns), encoding="utf-8")
 
 
 def _decode(path: Path) -> pa.Table:

@@ -1,178 +1,128 @@
 """What a profile costs over decoding the same file, and how much memory it takes."""
 
 import statistics
+import sys
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
-from pyarrow import parquet
-
+from benchmarks.processes import Limits, Stopped, Took, figures_of, in_turns, run_job
 from benchmarks.report import Goal, Report, Table
-from benchmarks.timing import processes, ratio
+from benchmarks.timing import ratio
+from benchmarks.wide import write_table
 
-NUMERIC, CATEGORICAL = 20, 10
-CHUNK = 1 << 20
-
-_FRAME = """
-import json, resource, sys, time
-import numpy, pyarrow
-from pyarrow import parquet
-from aims_pipelines.measure import content_digest, measure_file, profile_file
-from aims_pipelines.stats.profile import GroupSpec
-path, best = {path!r}, []
-groups = [GroupSpec(columns=("c0",))]
-def job():
-    {job}
-for _ in range({turns}):
-    start = time.perf_counter()
-    job()
-    best.append(time.perf_counter() - start)
-def peak():
-    # Linux hands the maximum of getrusage on to a new program; the status file starts afresh.
-    try:
-        with open("/proc/self/status") as status:
-            return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1e6
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e9
-if {memory}:
-    print(json.dumps(peak()))
-else:
-    print(json.dumps(best[0] if {turns} == 1 else min(best[1:])))
-"""
-
-_CATEGORICAL = [f"c{index}" for index in range(CATEGORICAL)]
-FLOOR = "decode (the floor)"
-JOBS = {
-    "imports alone": "pass",
-    FLOOR: f"""
-    with parquet.ParquetFile(path, read_dictionary={_CATEGORICAL!r}) as file:
-        for number in range(file.num_row_groups):
-            file.read_row_group(number)""",
-    "profile": "profile_file(path, rows=False)",
-    "profile, every column by a group": "profile_file(path, groups=groups, rows=False)",
-    "… and row hashes": "profile_file(path, groups=groups)",
-    "… and content digest": "measure_file(path, groups=groups)",
+SIZES = (100_000, 1_000_000, 10_000_000)
+FLOOR, READ, GROUPED, ALONE = "decode", "read", "profile_by_group", "imports_alone"
+FIRST, AGAIN = "First run of a process", "Again in the same process"
+#: Job of ``benchmarks.jobs.one_pass`` to what it is called.
+SHOWN = {
+    ALONE: "imports alone",
+    FLOOR: "decode, column by column (the floor)",
+    READ: "read row groups with Arrow",
+    "profile": "profile",
+    GROUPED: "profile, every column by a group",
+    "with_row_hashes": "… and row hashes",
+    "with_digest": "… and content digest",
 }
 
 
-def column(index: int, rows: int, rng: np.random.Generator) -> np.ndarray:
-    """Numbers of one of five shapes: normal, log-normal, heavy-tailed, uniform, and far from zero."""
-    shape, scale = index % 5, 10.0 ** (index % 4)
-    if shape == 0:
-        return rng.normal(0.0, scale, rows)
-    if shape == 1:
-        return rng.lognormal(0.0, 1.0, rows) * scale
-    if shape == 2:
-        return (1.0 + rng.pareto(1.5, rows)) * scale
-    return rng.uniform(0.0, scale, rows) if shape == 3 else rng.normal(100.0, 15.0, rows) * scale
-
-
-def write_table(path: Path, rows: int, *, seed: int = 20260101) -> None:
-    """Write a table of twenty numeric and ten categorical columns of 2 to 1000 values, row group by row group."""
-    rng = np.random.default_rng(seed)
-    sizes = np.geomspace(2, 1000, CATEGORICAL).round().astype(int)
-    names = [f"n{index}" for index in range(NUMERIC)] + _CATEGORICAL
-    writer = None
-    for start in range(0, rows, CHUNK):
-        count = min(CHUNK, rows - start)
-        columns: list[pa.Array] = [pa.array(column(index, count, rng)) for index in range(NUMERIC)]
-        for size in sizes.tolist():
-            labels = pa.array([f"value {number}" for number in range(size)])
-            codes = np.minimum(rng.exponential(size / 4.0, count).astype(np.int64), size - 1)
-            columns.append(labels.take(pa.array(codes)))
-        batch = pa.table(dict(zip(names, columns, strict=True)))
-        writer = writer or parquet.ParquetWriter(path, batch.schema)
-        writer.write_table(batch, row_group_size=CHUNK)
-    if writer is not None:
-        writer.close()
-
-
-def run(*, quick: bool) -> Report:
+def run(*, quick: bool, sizes: Sequence[int] = ()) -> Report:
     """Measure at several numbers of rows."""
-    sizes = (100_000,) if quick else (100_000, 1_000_000, 10_000_000)
-    rows: list[tuple[str, ...]] = []
+    chosen = sizes or ((50_000,) if quick else SIZES)
+    rows: dict[str, list[tuple[str, ...]]] = {FIRST: [], AGAIN: []}
     goals: list[Goal] = []
     peaks: dict[int, float] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for size in sizes:
+        for size in chosen:
             path = Path(folder) / f"{size}.parquet"
             write_table(path, size)
-            first, again = (
-                processes(
-                    {
-                        name: _FRAME.format(path=str(path), job=job, turns=turns, memory=False)
-                        for name, job in JOBS.items()
-                        if job != "pass"
-                    },
-                    repeats=1 if quick else 5 if size <= 1_000_000 else 3,
-                )
-                for turns in (1, 3)
+            runs = in_turns(
+                {name: _job(name, path) for name in SHOWN},
+                repeats=1 if quick else 5 if size <= 1_000_000 else 3,
             )
-            memory = processes(
-                {
-                    name: _FRAME.format(path=str(path), job=job, turns=1, memory=True)
-                    for name, job in JOBS.items()
-                },
-                repeats=1,
-            )
-            for name, job in JOBS.items():
-                peak = f"{memory[name][0]:.2f}"
-                if job == "pass":
-                    rows.append((f"{size:,}", name, "", "", "", "", peak))
-                    continue
-                cells = [
-                    cell
-                    for seconds in (first, again)
-                    for cell in (
-                        f"{statistics.median(seconds[name]):.3f}",
-                        f"{ratio(seconds[name], seconds[FLOOR]):.2f}",
-                    )
-                ]
-                rows.append((f"{size:,}", name, *cells, peak))
-            grouped = "profile, every column by a group"
-            peaks[size] = memory[grouped][0]
-            if size >= 1_000_000:
-                goals.append(
-                    Goal(
-                        name=f"profile by a group over decoding, {size:,} rows, first run of a process",
-                        observed=ratio(first[grouped], first[FLOOR]),
-                        limit=2.0,
-                        unit="times",
-                    )
-                )
             path.unlink()
-    if len(sizes) > 2:
-        growth = peaks[sizes[2]] / peaks[sizes[1]]
-        goals += [
-            Goal(name="peak memory at 10M rows over that at 1M", observed=growth, limit=1.2, unit="times"),
-            Goal(name="peak memory at 10M rows", observed=peaks[sizes[2]], limit=1.0, unit="GB"),
-        ]
+            measured = {name: figures_of(SHOWN[name], taken) for name, taken in runs.items()}
+            for title, clocks in ((FIRST, slice(0, 2)), (AGAIN, slice(2, 4))):
+                rows[title] += [_row(size, name, measured, clocks) for name in SHOWN]
+            peaks[size] = statistics.median(run.peak for run in measured[GROUPED])
+            if size >= 1_000_000:
+                goals += _time_goals(size, measured)
+    if {1_000_000, 10_000_000} <= peaks.keys():
+        goals.append(
+            Goal(
+                name="peak memory of that at 10M rows over that at 1M",
+                observed=peaks[10_000_000] / peaks[1_000_000],
+                limit=1.2,
+                unit="times",
+            )
+        )
+    if 10_000_000 in peaks:
+        goals.append(
+            Goal(name="peak memory of that at 10M rows", observed=peaks[10_000_000], limit=1.0, unit="GB")
+        )
     return Report(
         name="profile",
         title="One pass over 20 numeric and 10 categorical columns (Parquet)",
-        tables=(
+        tables=tuple(
             Table(
-                title="Time and memory",
-                columns=(
-                    "rows",
-                    "job",
-                    "first run, s",
-                    "over decoding",
-                    "again, s",
-                    "over decoding",
-                    "peak GB",
-                ),
-                rows=tuple(rows),
-            ),
+                title=title,
+                columns=("rows", "job", "wall, s", "over the floor", "CPU, s", "over the floor", "peak GB"),
+                rows=tuple(rows[title]),
+            )
+            for title in (FIRST, AGAIN)
         ),
         goals=tuple(goals),
         notes=(
-            "Medians of five (at 10M rows three) interleaved fresh processes, imports not counted; wall clock, "
-            "all cores.",
+            "Medians of five (at 10M rows three) interleaved fresh processes; ratios are medians over turns. Imports "
+            "are not counted. Wall clock on all cores; CPU is user and system time of all threads.",
             "First run: what a step that profiles one file pays, memory from the system included. "
             "Again: the faster of two more runs in the same process, when memory is there already.",
-            "Decoding reads every column of every row group with Arrow's threads and throws it away; "
-            "categorical columns are read as dictionary codes, which is the faster way.",
+            "The floor decodes every column of every row group once, one column at a time on each core, strings as "
+            "dictionary codes, and throws it away: the least we know of for any program that looks at every value. "
+            "Reading row groups is what a program does that simply reads the table: the same work, but the whole row "
+            "group is held at once, and in a first run most of its time is memory from the system.",
         ),
     )
+
+
+def _job(name: str, path: Path) -> Callable[[], Took | Stopped]:
+    return lambda: run_job(Path(sys.executable), "one_pass", name, "2", path, limits=Limits())
+
+
+def _series(runs: list[Took]) -> tuple[list[float], ...]:
+    """First wall clock, first processor time, then the same of the faster of the runs again."""
+    again = [min(run.answer) for run in runs]
+    return (
+        [run.wall for run in runs],
+        [run.cpu for run in runs],
+        [wall for wall, _ in again],
+        [cpu for _, cpu in again],
+    )
+
+
+def _row(size: int, name: str, measured: dict[str, list[Took]], clocks: slice) -> tuple[str, ...]:
+    peak = f"{statistics.median(run.peak for run in measured[name]):.2f}"
+    if name == ALONE:
+        return (f"{size:,}", SHOWN[name], "", "", "", "", peak)
+    cells = [
+        cell
+        for seconds, floor in list(zip(_series(measured[name]), _series(measured[FLOOR]), strict=True))[
+            clocks
+        ]
+        for cell in (f"{statistics.median(seconds):.3f}", f"{ratio(seconds, floor):.2f}×")
+    ]
+    return (f"{size:,}", SHOWN[name], *cells, peak)
+
+
+def _time_goals(size: int, measured: dict[str, list[Took]]) -> list[Goal]:
+    grouped = _series(measured[GROUPED])
+    return [
+        Goal(
+            name=f"profile by a group over {what}, {size:,} rows, first run of a process, {clock}",
+            observed=ratio(grouped[index], _series(measured[against])[index]),
+            limit=2.0,
+            unit="times",
+        )
+        for what, against in (("decoding", FLOOR), ("reading row groups", READ))
+        for index, clock in enumerate(("wall clock", "CPU"))
+    ]

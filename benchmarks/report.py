@@ -5,14 +5,18 @@ for a run of seconds that shows whether everything works; its figures are not ke
 """
 
 import json
+import math
 import os
 import platform
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table as RichTable
 
 _LIBRARIES = ("dagster", "mlflow", "pyarrow", "numpy", "pandas", "scikit-learn", "sqlalchemy")
@@ -33,10 +37,12 @@ class Goal:
 
     Args:
         name: What is measured.
-        observed: What was measured.
+        observed: What was measured; NaN where it could not be.
         limit: What it is held against.
         unit: Of both.
         at_least: Whether the limit is a floor; a ceiling otherwise.
+        interval: For a share of finitely many trials: its 95 % interval.
+        reason: Why nothing was measured; empty otherwise.
     """
 
     name: str
@@ -44,11 +50,20 @@ class Goal:
     limit: float
     unit: str
     at_least: bool = False
+    interval: tuple[float, float] | None = None
+    reason: str = ""
 
     @property
     def met(self) -> bool:
         """Whether the goal is reached; never on NaN."""
         return self.observed >= self.limit if self.at_least else self.observed <= self.limit
+
+    @property
+    def outcome(self) -> str:
+        """``reached``, ``missed``, or ``not shown`` where nothing was measured."""
+        if math.isnan(self.observed):
+            return "not shown"
+        return "reached" if self.met else "missed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +76,7 @@ class Report:
         tables: Figures.
         goals: Numbers to reach.
         notes: How it was measured, and what it does not say.
+        figures: Numbers behind the tables that plots are drawn from; NaN where there is none.
     """
 
     name: str
@@ -68,6 +84,7 @@ class Report:
     tables: tuple[Table, ...]
     goals: tuple[Goal, ...] = ()
     notes: tuple[str, ...] = ()
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 def show(report: Report, console: Console) -> None:
@@ -78,13 +95,13 @@ def show(report: Report, console: Console) -> None:
         for index, column in enumerate(table.columns):
             shown.add_column(column, justify="left" if index == 0 else "right")
         for row in table.rows:
-            shown.add_row(*row)
+            shown.add_row(*map(escape, row))
         console.print(shown)
     for goal in report.goals:
         style = "green" if goal.met else "bold red"
-        console.print(f"[{style}]{'reached' if goal.met else 'MISSED '}[/]  {_sentence(goal)}")
+        console.print(f"[{style}]{goal.outcome:<9}[/]  {escape(_sentence(goal))}")
     for note in report.notes:
-        console.print(note, style="dim")
+        console.print(escape(note), style="dim")
 
 
 def keep(report: Report, folder: Path) -> tuple[Path, Path]:
@@ -92,7 +109,8 @@ def keep(report: Report, folder: Path) -> tuple[Path, Path]:
     folder.mkdir(parents=True, exist_ok=True)
     markdown, data = folder / f"{report.name}.md", folder / f"{report.name}.json"
     markdown.write_text(_markdown(report), encoding="utf-8")
-    data.write_text(json.dumps({**asdict(report), "machine": machine()}, indent=2) + "\n", encoding="utf-8")
+    told = _without_nan({**asdict(report), "machine": machine()})
+    data.write_text(json.dumps(told, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     return markdown, data
 
 
@@ -107,9 +125,21 @@ def machine() -> dict[str, object]:
     }
 
 
+def _without_nan(value: Any) -> Any:
+    """The same with ``None`` for numbers that JSON has no words for."""
+    if isinstance(value, Mapping):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def _sentence(goal: Goal) -> str:
     bound = "at least" if goal.at_least else "at most"
-    return f"{goal.name}: {goal.observed:.3g} {goal.unit}, goal {bound} {goal.limit:g} {goal.unit}"
+    observed = goal.reason or "no figure" if math.isnan(goal.observed) else f"{goal.observed:.3g} {goal.unit}"
+    if goal.interval is not None:
+        observed += " (95 % interval {:.3g} to {:.3g})".format(*goal.interval)
+    return f"{goal.name}: {observed}, goal {bound} {goal.limit:g} {goal.unit}"
 
 
 def _markdown(report: Report) -> str:
@@ -119,7 +149,10 @@ def _markdown(report: Report) -> str:
         lines += [_row(("---", *("---:" for _ in table.columns[1:]))), *(_row(row) for row in table.rows), ""]
     if report.goals:
         lines += ["## Goals", ""]
-        lines += [f"- {'reached' if goal.met else '**missed**'}: {_sentence(goal)}" for goal in report.goals]
+        lines += [
+            f"- {goal.outcome if goal.met else f'**{goal.outcome}**'}: {_sentence(goal)}"
+            for goal in report.goals
+        ]
         lines += [""]
     lines += [f"{note}\n" for note in report.notes]
     facts = ", ".join(f"{name} {value}" for name, value in machine().items())

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aims_pipelines.measure.atoms import Atoms
-from aims_pipelines.measure.binned import Bins
+from aims_pipelines.measure.binned import Bins, Renumber
 from aims_pipelines.measure.cells import CountTable, Layout, Segment
 from aims_pipelines.measure.lowering import Numbers
 from aims_pipelines.measure.scratch import BLOCK, SCRATCH
@@ -117,13 +117,10 @@ class NumberTally:
                 ordered = _padded(counts, len(values))[order]
                 kept = ordered > 0
                 self._moments[grouping][cell] = moments_of(values[order][kept], ordered[kept])
-        slots = Steps(values, block, self._renumber) if self._temporal else Bins(values, self._renumber)
+        renumber = _renumbering(self._counts)
+        slots = Steps(values, block, renumber) if self._temporal else Bins(values, renumber)
         self._slots = slots
         return slots
-
-    def _renumber(self, places: Slots, slots: int) -> None:
-        for table in self._counts:
-            table.renumber(places, slots)
 
     def cell(self, grouping: int, cell: int) -> NumberCell:
         """All that is known of one cell."""
@@ -157,6 +154,16 @@ class NumberTally:
             mantissa_bits=slots.bits if isinstance(slots, Bins) else MANTISSA_BITS,
         )
         return NumberCell(nulls=nulls, nans=nans, distribution=distribution, moments=moments)
+
+
+def _renumbering(tables: list[CountTable]) -> Renumber:
+    """Moves the counts of all tables; it knows nothing of the tally, which would otherwise hold itself in memory."""
+
+    def renumber(places: Slots, slots: int) -> None:
+        for table in tables:
+            table.renumber(places, slots)
+
+    return renumber
 
 
 def _padded(counts: Slots, length: int) -> Slots:

@@ -45,11 +45,11 @@ def test_a_kept_report_says_which_goals_were_missed_and_what_it_was_measured_on(
 
 def test_every_benchmark_is_found_by_name():
     assert {"loading", "gate", "ledger", "profile", "decisions"} <= set(names())
-    assert not {"report", "timing"} & set(names())
+    assert not {"report", "timing", "processes", "peers", "jobs", "headline"} & set(names())
 
 
 def test_an_unknown_benchmark_is_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as stopped:
         main(["gremlins"])
     assert stopped.value.code == 2
-    assert "gremlins; there are decisions, gate" in capsys.readouterr().err
+    assert "gremlins; there are cost, coverage, decisions" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """A table in several files is one table: one profile, one schema, and no more memory than for one file."""
 
+import gc
 import subprocess
 import sys
 from collections.abc import Callable
@@ -135,6 +136,21 @@ def test_the_command_takes_a_folder_and_never_writes_into_its_files(
     part = "table.parquet/part-00000.snappy.parquet"
     refused = CliRunner().invoke(app, ["profile", "table.parquet", "--out", part, "--overwrite"])
     assert "found one of them" in str(refused.exception)
+
+
+def test_what_counted_a_file_is_let_go_with_it_and_not_when_garbage_is_next_collected(tmp_path: Path) -> None:
+    from aims_pipelines.measure.numbers import NumberTally
+
+    draw = np.random.default_rng(1)
+    times = pa.array(draw.integers(0, 10**9, 5000), pa.timestamp("s"))
+    parquet.write_table(pa.table({"x": draw.normal(size=5000), "at": times}), tmp_path / "x.parquet")
+    gc.collect()
+    gc.disable()
+    try:
+        profile_file(tmp_path / "x.parquet")
+        assert not [kept for kept in gc.get_objects() if isinstance(kept, NumberTally)]
+    finally:
+        gc.enable()
 
 
 @pytest.mark.slow

@@ -1,0 +1,1 @@
+"""Environments of peers that cannot share ours, and the versions that they hold."""
