@@ -80,7 +80,7 @@ def to_bytes(profile: Profile) -> bytes:
         "key_sketches": {name: _sketch_out(sketch, arrays) for name, sketch in profile.key_sketches.items()},
     }
     text = json.dumps(document, ensure_ascii=True, separators=(",", ":"), allow_nan=False).encode()
-    body = zlib.compress(len(text).to_bytes(4, "little") + text + b"".join(arrays.parts), 6)
+    body = zlib.compress(len(text).to_bytes(4, "little") + text + b"".join(arrays.parts), 2)
     return MAGIC + VERSION.to_bytes(2, "little") + hashlib.sha256(body).digest() + body
 
 
