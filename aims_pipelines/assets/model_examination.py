@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aims_pipelines.assets.estimator import describe, features_of, outcomes
-from aims_pipelines.assets.judging import groups_of
+from aims_pipelines.assets.measuring import groups_of
 from aims_pipelines.checks.candidate import InputVersion
 from aims_pipelines.checks.model_candidate import ModelCandidate
 from aims_pipelines.core.errors import BadInput, Fault
