@@ -90,7 +90,7 @@ def test_a_lasting_shift_is_found_soon_and_keeps_the_chart_in_alarm(kind):
 
 
 def test_an_ewma_finds_small_lasting_shifts_that_a_shewhart_chart_does_not():
-    found = {kind: 0 for kind in ChartKind}
+    found = dict.fromkeys(ChartKind, 0)
     for seed in range(12):
         values = steady(60, seed)
         values[40:] += 1.2
