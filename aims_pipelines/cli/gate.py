@@ -1,7 +1,6 @@
 """``aims gate``: may this model version be used? For pipelines that deploy."""
 
 import json
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -10,7 +9,7 @@ from xml.etree import ElementTree
 
 import typer
 
-from aims_pipelines.core.errors import BadInput, Fault
+from aims_pipelines.cli.model_reference import REFERENCE_HELP, resolve
 from aims_pipelines.core.statement import judgement_to_json
 from aims_pipelines.core.verdict import Severity, Status
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from aims_pipelines.core.gate import Judgement
     from aims_pipelines.core.verdict import Verdict
 
-_REFERENCE = re.compile(r"^(?P<name>[^@/\s]+)(?:@(?P<alias>[^@/\s]+)|/(?P<number>[1-9][0-9]{0,8}))$")
 _MARKS = {Status.PASS: "✓", Status.FAIL: "✗", Status.INCONCLUSIVE: "?"}
 
 
@@ -32,7 +30,7 @@ class Format(StrEnum):
 
 
 def gate(
-    model: Annotated[str, typer.Argument(help="MODEL@ALIAS or MODEL/VERSION, such as credit@challenger.")],
+    model: Annotated[str, typer.Argument(help=REFERENCE_HELP)],
     form: Annotated[Format, typer.Option("--format", help="How to print the answer.")] = Format.TEXT,
 ) -> None:
     """Ask whether a registered model version may be used now.
@@ -43,26 +41,11 @@ def gate(
     from aims_pipelines.assets.model_gate import examine
     from aims_pipelines.resources.project import find_project
 
-    name, alias, number = _parse(model)
     project = find_project()
-    version = project.mlflow.resolve(name, alias=alias, number=number)
+    version = resolve(project, model, command="aims gate")
     judgement = examine(project, version, now=datetime.now(UTC))
     typer.echo(_PRINTERS[form](judgement))
     raise typer.Exit(0 if judgement.status is Status.PASS else 1)
-
-
-def _parse(reference: str) -> tuple[str, str, int | None]:
-    match = _REFERENCE.match(reference)
-    if match is None:
-        raise BadInput(
-            Fault(
-                where="MODEL",
-                expected="MODEL@ALIAS or MODEL/VERSION",
-                found=repr(reference),
-                remedy="For example: aims gate credit@challenger, or aims gate credit/3.",
-            )
-        )
-    return match["name"], match["alias"] or "", int(match["number"]) if match["number"] else None
 
 
 def _text(judgement: "Judgement") -> str:

@@ -13,7 +13,18 @@ import typer
 
 from aims_pipelines.core.errors import AimsError
 
-_COMMANDS = ("init", "validate", "schema", "materialize", "status", "gate", "profile", "compare", "replay")
+_COMMANDS = (
+    "init",
+    "validate",
+    "schema",
+    "materialize",
+    "status",
+    "gate",
+    "card",
+    "profile",
+    "compare",
+    "replay",
+)
 _READER_WENT_AWAY = 141  # as the shell says it: 128 and the number of SIGPIPE
 _HOMES = {"schema": "validate"}
 

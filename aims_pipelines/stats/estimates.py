@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aims_pipelines.stats.intervals import student
+from aims_pipelines.stats.intervals import quantile, student
 
 Interval = tuple[float, float]
 Floats = NDArray[np.float64]
@@ -91,8 +91,27 @@ def difference(one: Estimate, other: Estimate) -> Estimate:
     return Estimate(value=gap, n=one.n + other.n, interval=interval)
 
 
-def _unskewed(quantile: float, skewness: float) -> float:
-    """The standardised mean that Hall's transformation takes to a quantile; the quantile itself without skewness."""
+def share(value: float, error: float, n: int) -> Estimate:
+    """An estimate of a share, whose logit has a normal error; at 0 or 1 the error is taken as it is.
+
+    Args:
+        value: The estimate, in [0, 1].
+        error: Its standard error.
+        n: Rows that it rests on.
+    """
+
+    def interval(confidence: float) -> Interval:
+        z = quantile(confidence)
+        if not 0.0 < value < 1.0:
+            return max(0.0, value - z * error), min(1.0, value + z * error)
+        logit, half = math.log(value / (1.0 - value)), z * error / (value * (1.0 - value))
+        return tuple(0.5 * (1.0 + math.tanh(0.5 * end)) for end in (logit - half, logit + half))  # type: ignore[return-value]
+
+    return Estimate(value=value, n=n, interval=interval)
+
+
+def _unskewed(point: float, skewness: float) -> float:
+    """The standardised mean that Hall's transformation takes to a point; the point itself without skewness."""
     if abs(skewness) < 1e-6:
-        return quantile
-    return 3.0 / skewness * (math.cbrt(1.0 + skewness * (quantile - skewness / 6.0)) - 1.0)
+        return point
+    return 3.0 / skewness * (math.cbrt(1.0 + skewness * (point - skewness / 6.0)) - 1.0)

@@ -1,4 +1,7 @@
-"""``aims gate`` on a registered version: open, or shut with the item that was tampered with, changed or expired."""
+"""``aims gate`` on a registered version: open, or shut with the item that was tampered with, changed or expired.
+
+And ``aims card``, which shows the card of that version only as it was judged.
+"""
 
 import json
 import shutil
@@ -325,3 +328,57 @@ def test_markdown_has_a_row_an_item(folder, aims):
 
 def test_an_unknown_format_is_bad_usage(folder, aims):
     assert aims("gate", "late-payment/1", "--format", "pdf")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("form", "name"), [("markdown", "card.md"), ("html", "card.html"), ("json", "card.json")]
+)
+def test_the_card_is_printed_as_it_was_judged(form, name, folder, aims):
+    code, out, err = aims("card", "late-payment@challenger", "--format", form)
+    assert (code, err) == (0, "")
+    assert out.rstrip("\n") == stored(folder, name).read_text(encoding="utf-8").rstrip("\n")
+
+
+def test_the_card_is_written_to_a_file_byte_for_byte_and_over_none_by_accident(folder, aims, tmp_path):
+    file = tmp_path / "card.html"
+    assert aims("card", "late-payment/1", "--format", "html", "--out", str(file))[0] == 0
+    assert file.read_bytes() == stored(folder, "card.html").read_bytes()
+    file.write_text("mine")
+    code, _, err = aims("card", "late-payment/1", "--out", str(file))
+    assert code == 2
+    assert "--overwrite" in err
+    assert file.read_text() == "mine"
+    assert aims("card", "late-payment/1", "--out", str(file), "--overwrite")[0] == 0
+    assert file.read_bytes() == stored(folder, "card.md").read_bytes()
+
+
+@pytest.mark.parametrize("corruption", [edit_model, edit_card, remove_card, add_file, edit_manifest_too])
+def test_no_card_is_shown_of_files_that_were_changed(corruption, folder, aims):
+    corruption(folder)
+    code, out, err = aims("card", "late-payment@challenger")
+    assert (code, out) == (1, "")
+    assert "Refused late-payment/1" in err
+
+
+def test_no_card_is_shown_of_a_version_that_was_slipped_in(client, aims, tmp_path):
+    real = client.get_model_version("late-payment", "1")
+    false = client.create_model_version("late-payment", real.source, run_id=real.run_id, tags=real.tags)
+    code, _, err = aims("card", f"late-payment/{false.version}", "--out", str(tmp_path / "card.md"))
+    assert code == 1
+    assert "did not come through the gate" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("reference", "said"),
+    [
+        ("late-payment", "aims card credit@challenger"),
+        ("late-payment@champion", "There is: challenger."),
+        ("late-payment/7", "There is: 1."),
+        ("unknown@challenger", "There is: late-payment."),
+    ],
+)
+def test_a_card_of_nothing_is_answered_with_what_there_is(reference, said, folder, aims):
+    code, out, err = aims("card", reference)
+    assert (code, out) == (2, "")
+    assert said in err

@@ -94,6 +94,7 @@ ELSEWHERE = {
     "shared_rows": shared_rows,
     "outcome_bins": regression.outcome_bins,  # below
     "unknown": estimates.unknown,
+    "share": estimates.share,  # test_expected_performance
     "column_finding": None,
     "group_findings": None,
     "inconclusive": None,
