@@ -6,20 +6,23 @@ window?* is asked by a control chart, which finds slow drift too, and also sees 
 drift.
 """
 
-import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from aims_pipelines.core.verdict import Finding, Status, worst
-from aims_pipelines.stats.banding import level_order
-from aims_pipelines.stats.calibration_map import CalibrationMap, Refusal, calibrate
+from aims_pipelines.stats.calibration_map import Refusal
 from aims_pipelines.stats.control_charts import ControlChart, Scale, control_chart
-from aims_pipelines.stats.estimates import Estimate
-from aims_pipelines.stats.expected_performance import ExpectedPerformance, expected_performance
-from aims_pipelines.stats.intervals import simultaneous
-from aims_pipelines.stats.label_surprise import judge, surprises
-from aims_pipelines.stats.realised_performance import Measure, realised_performance, standard_error
+from aims_pipelines.stats.realised_performance import Measure, standard_error
 from aims_pipelines.stats.score_table import ScoreTable
+from aims_pipelines.stats.window_performance import (
+    Tables,
+    Terms,
+    WindowPerformance,
+    describe,
+    judge_groups,
+    judge_windows,
+    learn,
+)
 
 #: If not stated: share of labels from which a window is judged, tolerated difference, first windows of a chart.
 COVERAGE, TOLERANCE, BASELINE = 0.8, 0.05, 10
@@ -29,44 +32,13 @@ ASSUMPTION = "The rows of a window whose labels are known are like its other row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WindowPerformance:
-    """What is known of a window, or of a group in it.
-
-    Args:
-        name: How readers call the window.
-        rows: Rows with a score.
-        unscored: Rows without one.
-        coverage: Share of the scored rows whose label is known; NaN without rows.
-        mature: Whether that is enough to judge by.
-        pending: Whether its labels are not due yet.
-        realised: By measure, from the known labels.
-        expected: What the scores let expect of all rows.
-        findings: Judgements of the labels against the scores.
-    """
-
-    name: str
-    rows: int
-    unscored: int
-    coverage: float
-    mature: bool
-    pending: bool
-    realised: Mapping[Measure, Estimate]
-    expected: ExpectedPerformance
-    findings: tuple[Finding, ...]
-
-    @property
-    def status(self) -> Status:
-        """The worst of its findings."""
-        return worst(finding.status for finding in self.findings)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PerformanceSeries:
     """All windows, and what they say together.
 
     Args:
         reference: What is known of the labelled reference.
         windows: In order of time.
+        threshold: Scores at or above it are decided as positive.
         groups: By grouping and level, the same windows within the group.
         charted: What is on the chart.
         chart: The windows that have their labels, in order; ``None`` where there are none.
@@ -78,6 +50,7 @@ class PerformanceSeries:
 
     reference: WindowPerformance
     windows: tuple[WindowPerformance, ...]
+    threshold: float
     groups: Mapping[str, Mapping[str, tuple[WindowPerformance, ...]]] = field(default_factory=dict)
     charted: Measure = Measure.ERROR_RATE
     chart: ControlChart | None = None
@@ -99,11 +72,14 @@ class PerformanceSeries:
     @property
     def failures(self) -> tuple[Finding, ...]:
         """Where labels contradict scores, in groups too."""
-        everywhere = [*self.due]
-        for levels in self.groups.values():
-            everywhere += [window for windows in levels.values() for window in windows]
+        inside = [
+            window for levels in self.groups.values() for windows in levels.values() for window in windows
+        ]
         return tuple(
-            finding for window in everywhere for finding in window.findings if finding.status is Status.FAIL
+            finding
+            for window in (*self.windows, *inside)
+            for finding in window.findings
+            if finding.status is Status.FAIL
         )
 
     @property
@@ -123,10 +99,10 @@ class PerformanceSeries:
 
 def performance_series(
     reference: ScoreTable,
-    windows: Mapping[str, ScoreTable],
+    windows: Tables,
     *,
-    reference_groups: Mapping[str, Mapping[str, ScoreTable]] | None = None,
-    groups: Mapping[str, Mapping[str, Mapping[str, ScoreTable]]] | None = None,
+    reference_groups: Mapping[str, Tables] | None = None,
+    groups: Mapping[str, Mapping[str, Tables]] | None = None,
     pending: int = 0,
     coverage: float = COVERAGE,
     tolerance: float = TOLERANCE,
@@ -153,20 +129,17 @@ def performance_series(
     """
     if not windows or not 0.0 < coverage <= 1.0 or not 0.0 < tolerance < 1.0 or pending < 0:
         raise ValueError("windows, a coverage in (0, 1], a tolerance in (0, 1) and pending windows from 0")
-    learnt = _learnt(reference, coverage)
+    terms = Terms(coverage=coverage, tolerance=tolerance, confidence=confidence)
+    learnt = learn(reference, terms)
     names = list(windows)
     late = set(names[max(0, len(names) - pending) :])
-    level = simultaneous(confidence, 2 * (len(names) - len(late)))
-    judging = _Judging(coverage, tolerance, level)
-    whole = tuple(judging.window(name, windows[name], learnt, pending=name in late) for name in names)
+    whole = judge_windows(windows, learnt, terms, pending=late)
     known = [window for window in whole if window.mature and not window.pending]
-    within = groups or {}
-    told = sum(len(levels) for name in names if name not in late for levels in within.get(name, {}).values())
-    judging_groups = _Judging(coverage, tolerance, simultaneous(confidence, 2 * told))
     return PerformanceSeries(
-        reference=judging.window("reference", reference, learnt, pending=True),
+        reference=describe("reference", reference, learnt, terms),
         windows=whole,
-        groups=judging_groups.groups(names, late, reference_groups or {}, within),
+        threshold=reference.threshold,
+        groups=judge_groups(groups or {}, reference_groups or {}, terms, pending=late),
         charted=charted,
         chart=_chart(known, charted, baseline) if known else None,
         refusal=learnt if isinstance(learnt, Refusal) else None,
@@ -174,107 +147,6 @@ def performance_series(
         tolerance=tolerance,
         confidence=confidence,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Judging:
-    """The terms on which windows are judged."""
-
-    coverage: float
-    tolerance: float
-    confidence: float
-
-    def window(
-        self,
-        name: str,
-        table: ScoreTable,
-        learnt: CalibrationMap | Refusal,
-        *,
-        pending: bool,
-        target: str = "",
-    ) -> WindowPerformance:
-        mature = table.coverage >= self.coverage  # NaN is not
-        return WindowPerformance(
-            name=name,
-            rows=table.rows,
-            unscored=table.unscored,
-            coverage=table.coverage,
-            mature=mature,
-            pending=pending,
-            realised=realised_performance(table),
-            expected=expected_performance(table, learnt),
-            findings=() if pending else self._findings(table, learnt, target or name, mature=mature),
-        )
-
-    def groups(
-        self,
-        names: Sequence[str],
-        late: Collection[str],
-        reference: Mapping[str, Mapping[str, ScoreTable]],
-        groups: Mapping[str, Mapping[str, Mapping[str, ScoreTable]]],
-    ) -> dict[str, dict[str, tuple[WindowPerformance, ...]]]:
-        """The windows within each group, calibrated on the group's own rows of the reference."""
-        found: dict[str, dict[str, tuple[WindowPerformance, ...]]] = {}
-        for grouping in dict.fromkeys(one for name in names for one in groups.get(name, {})):
-            levels = {level for name in names for level in groups.get(name, {}).get(grouping, {})}
-            found[grouping] = {}
-            for level in sorted(levels, key=level_order):
-                own = reference.get(grouping, {}).get(level)
-                learnt = _NO_GROUP if own is None else _learnt(own, self.coverage)
-                found[grouping][level] = tuple(
-                    self.window(
-                        name,
-                        groups[name][grouping][level],
-                        learnt,
-                        pending=name in late,
-                        target=f"{name}, {grouping} {level}",
-                    )
-                    for name in names
-                    if level in groups.get(name, {}).get(grouping, {})
-                )
-        return found
-
-    def _findings(
-        self, table: ScoreTable, learnt: CalibrationMap | Refusal, target: str, *, mature: bool
-    ) -> tuple[Finding, ...]:
-        if not mature:
-            share = (
-                f"{table.coverage:.0%} of the labels are known" if table.rows else "there are no scored rows"
-            )
-            needed = math.ceil(self.coverage * table.rows) if table.rows else None
-            return (_open(target, f"{share}, {self.coverage:.0%} are needed", needed, "Wait for labels."),)
-        found = learnt if isinstance(learnt, Refusal) else surprises(table, learnt)
-        if isinstance(found, Refusal):
-            return (_open(target, found.reason, found.rows_needed, found.remedy),)
-        return tuple(
-            judge(one, target=target, tolerance=self.tolerance, confidence=self.confidence) for one in found
-        )
-
-
-_NO_GROUP = Refusal(
-    reason="the reference has no rows of this group", remedy="Take a reference that holds such rows."
-)
-
-
-def _open(target: str, reason: str, needed: int | None, remedy: str) -> Finding:
-    return Finding(
-        target=target,
-        measure="labels against scores",
-        status=Status.INCONCLUSIVE,
-        reason=reason,
-        rows_needed=needed,
-        remedy=remedy,
-    )
-
-
-def _learnt(reference: ScoreTable, coverage: float) -> CalibrationMap | Refusal:
-    if reference.rows and reference.coverage < coverage:
-        return Refusal(
-            reason=f"{reference.coverage:.0%} of the labels of the reference are known, {coverage:.0%} are needed",
-            rows_needed=math.ceil(coverage * reference.rows),
-            remedy="Take a reference window whose labels have come.",
-        )
-    return calibrate(reference)
 
 
 def _chart(windows: list[WindowPerformance], charted: Measure, baseline: int) -> ControlChart:
