@@ -145,7 +145,7 @@ def _python(environment: str, *, quick: bool) -> Path | Unavailable:
 
 
 def _write(folder: Path, size: int, *, bootstraps: int) -> Files:
-    from aims_pipelines.assets.judging import groups_of
+    from aims_pipelines.assets.measuring import groups_of
     from aims_pipelines.measure import open_batches, profile_file, without_rows, write_profile
     from aims_pipelines.records.load import load_records
 

@@ -76,12 +76,28 @@ def features_of(
 
 
 def outcomes(
-    estimator: Any, frame: Frame, *, features: Sequence[str], label: Label, dataset: str
+    estimator: Any,
+    frame: Frame,
+    *,
+    features: Sequence[str],
+    label: Label,
+    dataset: str,
+    threshold: float | None = None,
 ) -> Outcomes:
     """Let the estimator predict every row of a table, in batches.
 
+    Args:
+        estimator: Fitted estimator.
+        frame: Rows to predict.
+        features: Columns to predict from.
+        label: Column that holds the truth.
+        dataset: Name of the table, for messages.
+        threshold: Probability in (0, 1) from which on a row is called positive; the estimator's own decisions if
+            absent.
+
     Raises:
-        BadInput: The table lacks a column that is needed, or the estimator cannot predict it.
+        BadInput: The table lacks a column that is needed, the estimator cannot predict it, or a threshold is given
+            and the estimator gives no probabilities.
     """
     missing = [name for name in (*features, label.column) if name not in frame.columns]
     if missing:
@@ -118,11 +134,15 @@ def outcomes(
         scores = (
             None if parts and parts[0][1] is None else _scores([part[1] for part in parts], known, sought)
         )
+        own, decided = _is(predicted, sought), None
+        if threshold is not None:
+            decided = _decided(scores if hasattr(estimator, "predict_proba") else None, threshold, estimator)
         return Outcomes(
             truth=_is(truth, label.positive),
-            predicted=_is(predicted, sought),
+            predicted=own if decided is None else decided,
             scores=scores,
             probabilities=scores is not None and hasattr(estimator, "predict_proba"),
+            overruled=decided is not None and not np.array_equal(own, decided, equal_nan=True),
         )
     return _many_classes(truth, predicted, known)
 
@@ -167,6 +187,22 @@ def _scores(parts: Sequence[Any], classes: NDArray[Any], sought: Any) -> NDArray
         return np.ascontiguousarray(raw[:, at])
     flat = raw.reshape(-1)
     return flat if at == 1 or len(classes) == 1 else -flat
+
+
+def _decided(
+    probabilities: NDArray[np.float64] | None, threshold: float, estimator: object
+) -> NDArray[np.float64]:
+    """Decisions at a threshold, which itself is positive; NaN where there is no probability."""
+    if probabilities is None:
+        raise BadInput(
+            Fault(
+                where="model.threshold",
+                expected="a model with predict_proba, since the system record declares a threshold",
+                found=type(estimator).__name__,
+                remedy="Calibrate the model into one that gives probabilities, or take the threshold out.",
+            )
+        )
+    return np.where(np.isnan(probabilities), np.nan, (probabilities >= threshold).astype(np.float64))
 
 
 def _many_classes(truth: NDArray[Any], predicted: NDArray[Any], classes: NDArray[Any]) -> Outcomes:

@@ -53,6 +53,8 @@ def card_of(
             packages=estimator.packages,
             code_version=training.code_version,
             records_digest=training.policy_digest,
+            threshold=system.model.threshold,
+            threshold_overrules=candidate.on_holdout.overruled,
         ),
         measured=measured,
         judgement=judgement,

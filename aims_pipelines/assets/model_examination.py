@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aims_pipelines.assets.estimator import describe, features_of, outcomes
-from aims_pipelines.assets.judging import groups_of
+from aims_pipelines.assets.measuring import groups_of
 from aims_pipelines.checks.candidate import InputVersion
 from aims_pipelines.checks.model_candidate import ModelCandidate
 from aims_pipelines.core.errors import BadInput, Fault
@@ -64,8 +64,17 @@ def examine(
     label = label_of(record)
     trained, judged = as_frame(inputs.training), as_frame(inputs.holdout)
     features = features_of(estimator, list(trained.columns), record, system)
-    on_holdout = outcomes(estimator, judged, features=features, label=label, dataset=system.model.holdout)
-    on_training = outcomes(estimator, trained, features=features, label=label, dataset=system.model.training)
+    on_holdout, on_training = (
+        outcomes(
+            estimator,
+            frame,
+            features=features,
+            label=label,
+            dataset=dataset,
+            threshold=system.model.threshold,
+        )
+        for frame, dataset in ((judged, system.model.holdout), (trained, system.model.training))
+    )
     table, other = to_arrow(trained), to_arrow(judged)
     today = training.at.date()
     return ModelCandidate(

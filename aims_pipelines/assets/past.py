@@ -80,7 +80,7 @@ class Kept:
         return iter((table if columns is None else table.select(list(columns))).to_batches())
 
     def _read(self, dataset: str, digest: str, record: "DatasetRecord") -> "Profile":
-        from aims_pipelines.assets.judging import measure_by
+        from aims_pipelines.assets.measuring import measure_by
         from aims_pipelines.measure import from_bytes
 
         data = self._project.store.profile(dataset, digest)

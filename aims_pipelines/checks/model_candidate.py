@@ -23,6 +23,7 @@ class Outcomes:
         scores: For two classes: larger means more likely positive; ``None`` if the model gives no scores.
         probabilities: Whether ``scores`` are probabilities.
         classes: Number of classes; 0 for regression.
+        overruled: Whether a declared threshold decides otherwise than the model itself for some row.
     """
 
     truth: NDArray[np.float64]
@@ -30,6 +31,7 @@ class Outcomes:
     scores: NDArray[np.float64] | None = None
     probabilities: bool = False
     classes: int = 2
+    overruled: bool = False
 
     @property
     def rows(self) -> int:
@@ -49,6 +51,7 @@ class Outcomes:
             scores=None if self.scores is None else self.scores[mask],
             probabilities=self.probabilities,
             classes=self.classes,
+            overruled=self.overruled,
         )
 
 

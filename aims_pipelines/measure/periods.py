@@ -41,6 +41,7 @@ def profile_periods(
     groups: Sequence[GroupSpec] = (),
     rows: bool = True,
     keys: Sequence[tuple[str, ...]] = (),
+    pairs: Sequence[tuple[str, str]] = (),
     null_values: Sequence[str] = (),
 ) -> dict[str, Profile]:
     """Profile each period of a table in one or more files by itself.
@@ -52,6 +53,7 @@ def profile_periods(
         groups: Groupings to profile within.
         rows: Whether to keep row hashes, from which duplicate and shared rows are told.
         keys: Keys to keep hashes of, each one or more columns.
+        pairs: Pairs of columns whose values are counted together, numbers or categories.
         null_values: Texts that mean missing in a CSV, besides the empty one.
 
     Returns:
@@ -63,7 +65,13 @@ def profile_periods(
             more than ``MOST_PERIODS`` periods.
     """
     return periods_of(
-        TableFiles(path, null_values=null_values), time=time, every=every, groups=groups, rows=rows, keys=keys
+        TableFiles(path, null_values=null_values),
+        time=time,
+        every=every,
+        groups=groups,
+        rows=rows,
+        keys=keys,
+        pairs=pairs,
     )
 
 
@@ -75,6 +83,7 @@ def periods_of(
     groups: Sequence[GroupSpec] = (),
     rows: bool = True,
     keys: Sequence[tuple[str, ...]] = (),
+    pairs: Sequence[tuple[str, str]] = (),
 ) -> dict[str, Profile]:
     """As :func:`profile_periods`, of files that were opened."""
     every = period_of(every)
@@ -86,7 +95,7 @@ def periods_of(
             for window in windows:
                 for number, part in parts_by_period(window, schema, time, every):
                     if number not in passes:
-                        passes[number] = Pass(schema, groups=groups, rows=rows, keys=keys)
+                        passes[number] = Pass(schema, groups=groups, rows=rows, keys=keys, pairs=pairs)
                         check_number({*found, *passes}, time, every)
                     passes[number].run([TableWindow(part)])
         for number, run in passes.items():

@@ -63,6 +63,8 @@ class Identity:
         packages: Version of each package that loading it needs.
         code_version: Version or digest of the code that trained it.
         records_digest: Digest of the governance records it was judged by.
+        threshold: Probability from which on a case is called positive, where the records declare one.
+        threshold_overrules: Whether that decides otherwise than the model's own ``predict`` for some case.
     """
 
     name: str
@@ -79,6 +81,8 @@ class Identity:
     packages: tuple[str, ...] = ()
     code_version: str = ""
     records_digest: str = ""
+    threshold: float | None = None
+    threshold_overrules: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

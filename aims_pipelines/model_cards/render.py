@@ -83,6 +83,7 @@ def _words(card: ModelCard) -> dict[str, Any]:
         "day": card.identity.trained_at[:10],
         "short": wording.in_short(card),
         "verdict": wording.verdict_line(card),
+        "decisions": wording.decisions(card),
         "needed": any(item.needed for item in card.accepted),
         "measure_name": wording.measure_name,
         "number": wording.number,

@@ -45,6 +45,12 @@ def how_good(card: ModelCard) -> tuple[str, ...]:
         for figure in card.figures[1:]
         if figure.name == "expected_calibration_error"
     ]
+    identity = card.identity
+    if identity.threshold is not None:
+        said.append(
+            f"It calls a case {identity.positive} from a probability of {identity.threshold:.4g} on; what is said of "
+            "its decisions holds for that threshold."
+        )
     return tuple(said)
 
 
@@ -57,6 +63,17 @@ def for_whom_worse(card: ModelCard) -> tuple[str, ...]:
         groups = [group for group in card.groups if group.attribute == attribute]
         said.extend(_attribute(card, attribute, groups))
     return tuple(said)
+
+
+def decisions(card: ModelCard) -> str:
+    """Say what makes a decision of a probability, for whoever deploys; empty where the model decides itself."""
+    identity = card.identity
+    if identity.threshold is None:
+        return ""
+    said = f"{identity.positive} from a probability of {identity.threshold:.4g} on"
+    if not identity.threshold_overrules:
+        return f"{said}, as the model's own predict does"
+    return f"{said}; the model's own predict decides otherwise, so apply this threshold to its predict_proba"
 
 
 def accepted(card: ModelCard) -> tuple[str, ...]:

@@ -163,6 +163,16 @@ def _model_data(record: SystemRecord, document: Document, datasets: Mapping[str,
             expected="the same label as the training data",
             found="another column, positive value or task",
         )
+    judged_by = data.get("holdout")
+    if record.model.threshold is not None and judged_by is not None and judged_by.label is not None:
+        label = judged_by.label
+        if label.task != "classification" or label.positive is None:
+            yield Fault(
+                where=document.where(("model", "threshold")),
+                expected=f"none, unless the label of '{judged_by.id}' names a positive value of a classification",
+                found=shown(record.model.threshold),
+                remedy="Name label.positive in the dataset record, or take the threshold out.",
+            )
     training = data.get("training")
     if training is None:
         return

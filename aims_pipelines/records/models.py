@@ -330,6 +330,11 @@ class SystemModel(Part):
     training: str = Field(description="Dataset record that it is trained on.")
     holdout: str = Field(description="Pinned dataset record that it is judged on.")
     exclude: tuple[str, ...] = Field((), description="Columns that must not be features.")
+    threshold: Open | None = Field(
+        None,
+        description="Probability from which on a case is called positive; the model's own decisions if absent, which "
+        "for most estimators means 0.5.",
+    )
     trusted_types: tuple[str, ...] = Field(
         (),
         description="Types (module.Class) that a reviewer allows in the model file, besides scikit-learn's.",

@@ -1,4 +1,4 @@
-"""A model in service as one self-contained HTML page: what was measured, what is estimated, what labels say of scores."""
+"""A model in service as one self-contained HTML page: what was measured, what is estimated, what labels say."""
 
 import math
 from datetime import date

@@ -152,7 +152,7 @@ def _candidate(
     profiles: "Mapping[str, Profile]",
     digests: Mapping[str, str],
 ) -> "Candidate":
-    from aims_pipelines.assets.judging import groups_of, keys_of
+    from aims_pipelines.assets.measuring import groups_of, keys_of
     from aims_pipelines.checks.candidate import Candidate, InputVersion
     from aims_pipelines.checks.rows import batches_of
     from aims_pipelines.measure import measure

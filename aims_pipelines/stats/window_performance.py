@@ -196,7 +196,7 @@ def _findings(
 
 def _agreed(alone: Finding, together: Finding, count: int) -> Finding:
     """What is found of a window with its neighbours, unless by itself it points elsewhere."""
-    assert alone.observed is not None and alone.limit is not None  # noqa: S101, PT018 - as judged
+    assert alone.observed is not None and alone.limit is not None  # noqa: S101 - as judged
     if (abs(alone.observed) > alone.limit) is not (together.status is Status.FAIL):
         return alone
     return replace(

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 
-from aims_pipelines.assets.judging import groups_of, keys_of
+from aims_pipelines.assets.measuring import groups_of, keys_of
 from aims_pipelines.checks.candidate import Candidate
 from aims_pipelines.checks.catalogue import DATASET_CHECKS, judge_dataset
 from aims_pipelines.checks.rows import batches_of

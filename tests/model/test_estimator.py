@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
@@ -20,9 +22,11 @@ FRAME = pd.DataFrame({"x": DRAW.normal(size=400), "who": range(400), "when": ran
 FRAME["late"] = (FRAME["x"] + DRAW.normal(0, 0.3, 400) > 0).astype(int)
 
 
-def outcomes(fitted, frame=FRAME, *, column="late", positive=1, task="classification"):
+def outcomes(fitted, frame=FRAME, *, column="late", positive=1, task="classification", threshold=None):
     label = Label(column=column, positive=positive, task=task)
-    return reading.outcomes(fitted, frame, features=["x"], label=label, dataset="holdout")
+    return reading.outcomes(
+        fitted, frame, features=["x"], label=label, dataset="holdout", threshold=threshold
+    )
 
 
 @pytest.mark.parametrize(
@@ -64,6 +68,36 @@ def test_scores_without_probabilities_keep_their_direction():
         got = outcomes(LinearSVC().fit(FRAME[["x"]], FRAME["late"]), positive=positive)
         assert not got.probabilities
         assert np.corrcoef(got.truth, got.scores)[0, 1] > 0.5
+
+
+@pytest.mark.parametrize("positive", [1, 0])
+def test_a_declared_threshold_decides_as_scikit_learns_own_wrapper_does(positive):
+    fitted = LogisticRegression().fit(FRAME[["x"]], FRAME["late"])
+    wrapped = FixedThresholdClassifier(FrozenEstimator(fitted), threshold=0.2, pos_label=positive)
+    wrapped.fit(FRAME[["x"]], FRAME["late"])
+    got = outcomes(fitted, positive=positive, threshold=0.2)
+    assert (got.predicted == (wrapped.predict(FRAME[["x"]]) == positive)).all()
+    assert got.overruled
+    assert got.only(got.truth == 1.0).overruled
+    assert not outcomes(wrapped, positive=positive, threshold=0.2).overruled
+    assert not outcomes(fitted, positive=positive, threshold=0.5).overruled
+
+
+def test_the_threshold_itself_is_positive():
+    class Level:
+        def predict(self, rows):
+            return np.zeros(len(rows))
+
+        def predict_proba(self, rows):
+            return np.column_stack([np.full(len(rows), 0.75), np.full(len(rows), 0.25)])
+
+    assert (outcomes(Level(), threshold=0.25).predicted == 1.0).all()
+    assert (outcomes(Level(), threshold=0.2500001).predicted == 0.0).all()
+
+
+def test_a_threshold_needs_probabilities():
+    with pytest.raises(BadInput, match="predict_proba, since the system record declares a threshold"):
+        outcomes(LinearSVC().fit(FRAME[["x"]], FRAME["late"]), threshold=0.3)
 
 
 def test_batches_give_what_one_call_gives(monkeypatch):

@@ -292,6 +292,32 @@ def test_an_accepted_shortfall_opens_the_gate_and_stands_in_the_card(project, up
     assert [(item.check, item.needed) for item in card.accepted] == [("performance", True)]
 
 
+def test_a_declared_threshold_is_what_rates_are_measured_at_and_what_the_card_says(
+    project, upstream, resources, folder
+):
+    system = folder / "governance" / "system.yaml"
+    as_it_decides = system.read_text()
+    limits = "limits: {min_metric: 0.6, metric: balanced_accuracy}\n"
+    cards = {}
+    for threshold in ("", ", threshold: 0.3"):
+        declared = as_it_decides.replace("exclude: [number, sex]", f"exclude: [number, sex]{threshold}")
+        system.write_text(declared + limits, encoding="utf-8")
+        assert run(model_asset(good_estimator), upstream, resources).success
+        version = project.mlflow.resolve("late-payment", alias="challenger")
+        files = project.mlflow.files(version)
+        cards[threshold] = ModelCard.from_json(files["card/card.json"])
+    model = load_verified(project, "late-payment", alias="challenger")
+    holdout = pd.read_csv(folder / "holdout.csv")
+    flagged = model.predict_proba(holdout[FEATURES])[:, 1] >= 0.3
+    for group in cards[", threshold: 0.3"].groups:
+        expected = flagged[holdout["sex"] == group.level].mean()
+        assert group.selection_rate.value == pytest.approx(expected)
+    assert cards[""].figures[0].value != cards[", threshold: 0.3"].figures[0].value
+    assert b"apply this threshold to its predict\\_proba" in files["card/card.md"]
+    assert b"from a probability of 0.3 on" in files["card/card.html"]
+    assert cards[""].identity.threshold is None
+
+
 def test_mlflow_that_does_not_answer_fails_the_run_before_training(project, upstream, resources, folder):
     (folder / "aims.toml").write_text('mlflow = "http://127.0.0.1:9"\n', encoding="utf-8")
     trained = []

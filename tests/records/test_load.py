@@ -259,6 +259,25 @@ def test_training_and_holdout_must_be_two_datasets_with_one_label(write, valid):
     )
 
 
+@pytest.mark.parametrize("threshold", ["0", "1", "1.5", ".nan", "half"])
+def test_a_threshold_lies_between_nought_and_one(write, valid, threshold):
+    valid["system"] = valid["system"].replace("people-holdout}", f"people-holdout, threshold: {threshold}}}")
+    assert list(_faults(write(valid))) == ["system.yaml:11 model.threshold"]
+
+
+def test_a_threshold_is_for_the_positive_value_of_a_classification(write, valid):
+    valid["system"] = valid["system"].replace("people-holdout}", "people-holdout, threshold: 0.3}")
+    assert load_records(write(valid), today=TODAY).system("income").model.threshold == 0.3
+    for name in ("people", "holdout"):
+        valid[name] = valid[name].replace(
+            "label: {column: income, positive: high}", "label: {column: age, task: regression}"
+        )
+        valid[name] = valid[name].replace(", {column: age, bands: [30, 50]}", "")
+    faults = _faults(write(valid))
+    assert list(faults) == ["system.yaml:11 model.threshold"]
+    assert faults["system.yaml:11 model.threshold"].remedy.startswith("Name label.positive")
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
