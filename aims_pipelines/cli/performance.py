@@ -109,7 +109,7 @@ def performance(  # noqa: PLR0917 - the options of a command
 
     Exit code 0 labels are as the scores promise, 1 they are not or the chart signals, 2 bad input, 3 inconclusive.
     """
-    from aims_pipelines.measure.performance import performance as judge
+    from aims_pipelines.measure.in_service import performance as judge
 
     inputs = [reference, *windows, *([labels] if labels else [])]
     faults = output_faults(out, overwrite=overwrite, inputs=inputs) if out is not None else []

@@ -111,7 +111,7 @@ def headline(series: PerformanceSeries) -> str:
         where = _names([finding.target for finding in series.failures])
         return f"The same scores mean something else now (concept drift): labels contradict them in {where}."
     if not due:
-        return f"Nothing can be told yet: no labels are due. {_waiting(series)}".strip()
+        return "Nothing can be told yet: no labels are due."
     open_ones = [window.name for window in series.due if window.status is Status.INCONCLUSIVE]
     chart = series.chart
     if chart is not None and series.chart_tells and chart.status is Status.FAIL:
@@ -258,8 +258,14 @@ def _worst(findings: Sequence[Finding]) -> Finding | None:
 
 
 def _waiting(series: PerformanceSeries) -> str:
-    waiting = len(series.windows) - len(series.due)
-    return f"{_windows(waiting)} more {'waits' if waiting == 1 else 'wait'} for labels." if waiting else ""
+    count = len(series.windows) - len(series.due)
+    return (
+        ""
+        if not count
+        else "1 more window waits for labels."
+        if count == 1
+        else f"{count} more windows wait for labels."
+    )
 
 
 def _names(names: Sequence[str]) -> str:
