@@ -18,6 +18,11 @@ _MORE_IS_BETTER = frozenset(
         "balanced_accuracy",
         "r2",
         "gain over a trivial rule",
+        "selection rate ratio",
+        "true positive rate ratio",
+        "false positive rate ratio",
+        "precision ratio",
+        "group calibration ratio",
     }
 )
 

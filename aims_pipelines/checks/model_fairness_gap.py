@@ -1,23 +1,15 @@
-"""Fairness: groups are selected, found and wrongly flagged at similar rates; or over- and underestimated alike."""
+"""Fairness: decisions treat groups alike, and do not widen the gaps of the labels; or numbers are off alike."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aims_pipelines.checks.candidate import Answer, Inapplicable
-from aims_pipelines.checks.model_candidate import ModelCandidate, Outcomes
+from aims_pipelines.checks.model_candidate import ModelCandidate
 from aims_pipelines.checks.model_groups import levels, too_small, unseen
+from aims_pipelines.checks.model_rates import RATES, compare, decisions
 from aims_pipelines.core.verdict import Finding, Status
+from aims_pipelines.stats.amplification import bias_amplification
 from aims_pipelines.stats.estimates import Estimate, mean
-from aims_pipelines.stats.fairness import rate_gap
 from aims_pipelines.stats.gaps import largest_gap
-from aims_pipelines.stats.groups import GroupCount
-
-# Rate, the label that its members carry (any, if None), and what such members are called.
-_RATES = (
-    ("selection rate", None, "row"),
-    ("true positive rate", 1.0, "positive"),
-    ("false positive rate", 0.0, "negative"),
-)
 
 
 def judge(candidate: ModelCandidate) -> Answer:
@@ -47,28 +39,31 @@ def judge(candidate: ModelCandidate) -> Answer:
 
 
 def _rates(candidate: ModelCandidate, attribute: str) -> list[Finding]:
-    limits, outcomes = candidate.limits, candidate.on_holdout
+    limits = candidate.limits
+    least = limits.min_group_size
     findings: list[Finding] = []
-    for rate, label, noun in _RATES:
-        members = np.ones(outcomes.rows, np.bool_) if label is None else outcomes.truth == label
-        counts = {level: _count(outcomes, rows & members) for level, rows in levels(candidate, attribute)}
-        large = {level: group for level, group in counts.items() if group.total >= limits.min_group_size}
-        gaps = rate_gap(
-            large,
-            limit=limits.max_selection_rate_gap if label is None else limits.max_error_rate_gap,
-            min_group_size=1,
-            confidence=limits.confidence,
-            attribute=f"{attribute} {rate}",
-            rate=rate,
-        )
-        findings.extend(gaps)
-        suffix = "" if label is None else f" {noun}s"
-        findings += [
-            too_small(f"{attribute}={level}{suffix}", group.total, limits.min_group_size, noun=noun)
-            for level, group in counts.items()
-            if level not in large
+    for rate in RATES:
+        compared = compare(candidate, attribute, rate, least=least)
+        judged = [finding for finding in (compared.gap, compared.ratio) if finding.limit is not None]
+        measured = [
+            finding
+            for finding in (compared.gap, compared.ratio)
+            if finding.limit is None and finding.status is Status.PASS
         ]
-    return findings
+        findings += [*judged, *measured]
+        if judged:
+            suffix = "" if rate.noun == "row" else f" {rate.noun}s"
+            findings += [
+                too_small(f"{attribute}={level}{suffix}", members, least, noun=rate.noun)
+                for level, members in compared.small.items()
+            ]
+    amplified = bias_amplification(
+        decisions(candidate, attribute, least=least),
+        limit=limits.max_bias_amplification,
+        confidence=limits.confidence,
+        attribute=attribute,
+    )
+    return [*findings, amplified]
 
 
 def _errors(candidate: ModelCandidate, attribute: str) -> list[Finding]:
@@ -105,7 +100,3 @@ def _all_alike(target: str, rows: int) -> Finding:
         n=rows,
         remedy="Judge on more rows; predictions without any error are a sign of leakage.",
     )
-
-
-def _count(outcomes: Outcomes, rows: NDArray[np.bool_]) -> GroupCount:
-    return GroupCount(selected=int((outcomes.predicted[rows] == 1.0).sum()), total=int(rows.sum()))
