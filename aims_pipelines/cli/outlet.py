@@ -1,4 +1,4 @@
-"""Patience and output files: a line on the terminal after two seconds, and nothing overwritten by accident."""
+"""Patience, output files and lists of names: word on the terminal after two seconds, nothing overwritten unasked."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -71,3 +71,26 @@ def names(text: str | None) -> tuple[str, ...] | None:
         if text is None
         else tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     )
+
+
+def pairs(text: str | None) -> tuple[tuple[str, str], ...] | None:
+    """Split pairs of columns, ``A:B`` with commas between; ``None`` stays ``None``, an empty text is no pair.
+
+    Raises:
+        BadInput: Some are no pairs; all of them are named.
+    """
+    if text is None:
+        return None
+    found: list[tuple[str, str]] = []
+    faults: list[Fault] = []
+    for named in names(text) or ():
+        first, _, second = (part.strip() for part in named.partition(":"))
+        if first and second and ":" not in second:
+            found.append((first, second))
+        else:
+            faults.append(
+                Fault(where="--pairs", expected="two columns with a colon between, A:B", found=repr(named))
+            )
+    if faults:
+        raise BadInput(faults)
+    return tuple(found)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aims_pipelines.cli.outlet import names, output_faults, patience
+from aims_pipelines.cli.outlet import names, output_faults, pairs, patience
 from aims_pipelines.core.errors import BadInput, Fault
 
 if TYPE_CHECKING:
@@ -41,13 +41,21 @@ def profile(  # noqa: PLR0917 - the options of a command
             help="Columns whose groups are profiled too, with commas between; A&B for combinations.",
         ),
     ] = None,
+    paired: Annotated[
+        str | None,
+        typer.Option(
+            "--pairs",
+            help="Pairs of columns that are counted together, A:B with commas between, so that a change of how they "
+            "depend on each other is found.",
+        ),
+    ] = None,
     label: Annotated[
         str | None, typer.Option("--label", help="Column to predict; its rates in each group are shown.")
     ] = None,
     like: Annotated[
         Path | None,
         typer.Option(
-            "--like", help="Saved profile whose groups and bands to use, so that both can be compared."
+            "--like", help="Saved profile whose groups, bands and pairs to use, so that both can be compared."
         ),
     ] = None,
     null_values: Annotated[
@@ -73,13 +81,17 @@ def profile(  # noqa: PLR0917 - the options of a command
         {
             "FILE": bool(files),
             "--protected": protected is not None,
+            "--pairs": paired is not None,
             "--like": like is not None,
             "--null-values": bool(null_values),
         },
         partition=partition,
     )
-    if protected is not None and like is not None:
-        faults.append(Fault(where="--protected", expected="either it or --like", found="both"))
+    faults += [
+        Fault(where=option, expected="either it or --like", found="both")
+        for option, given in (("--protected", protected), ("--pairs", paired))
+        if given is not None and like is not None
+    ]
     inputs, unfit = _inputs(files)
     faults += unfit
     faults += output_faults(out, overwrite=overwrite, inputs=[*inputs, *([like] if like else [])])
@@ -88,7 +100,14 @@ def profile(  # noqa: PLR0917 - the options of a command
     if dataset is not None:
         made = _published(dataset, partition, keep_rows=keep_rows)
     else:
-        made = _measured(files, names(protected) or (), like, tuple(null_values or ()), keep_rows=keep_rows)
+        made = _measured(
+            files,
+            names(protected) or (),
+            pairs(paired) or (),
+            like,
+            tuple(null_values or ()),
+            keep_rows=keep_rows,
+        )
     if label is not None and label not in made.columns:
         raise BadInput(unknown_column("--label", label, list(made.columns)))
     size = write_profile(made, out)
@@ -146,6 +165,7 @@ def _published(dataset: str, partition: str | None, *, keep_rows: bool) -> "Prof
 def _measured(
     files: list[Path],
     protected: tuple[str, ...],
+    paired: tuple[tuple[str, str], ...],
     like: Path | None,
     null_values: tuple[str, ...],
     *,
@@ -169,12 +189,11 @@ def _measured(
         raise BadInput(faults)
     rows = TableFiles(files, null_values=null_values, each=lambda file: patience(f"Reading {file}"))
     name = ", ".join(str(file) for file in files[:3]) + (" …" if len(files) > 3 else "")
-    specs = (
-        groups_of(read_profile(like))
-        if like is not None
-        else choose_groups([Table(name=name, source=rows)], protected)
-    )
-    return rows.profile(specs, rows=keep_rows)
+    if like is not None:
+        model = read_profile(like)
+        return rows.profile(groups_of(model), rows=keep_rows, pairs=tuple(model.pairs))
+    specs = choose_groups([Table(name=name, source=rows)], protected)
+    return rows.profile(specs, rows=keep_rows, pairs=paired)
 
 
 def _print(made: "Profile", label: str | None) -> None:
@@ -206,6 +225,11 @@ def _print(made: "Profile", label: str | None) -> None:
         if len(largest) > _MOST_LEVELS:
             table.add_row(f"and {len(largest) - _MOST_LEVELS} more", "", "", *("" for _ in rates))
         console.print(table)
+    if made.pairs:
+        from aims_pipelines.stats.pairs import pair_name
+
+        together = ", ".join(pair_name(pair) for pair in made.pairs)
+        console.print(f"counted together: {together}", markup=False, soft_wrap=True)
 
 
 def _missing(column: "ColumnProfile") -> str:

@@ -84,11 +84,16 @@ class ArrowFrame:
         return self.table.schema
 
     def profile(
-        self, groups: Sequence[GroupSpec] = (), *, rows: bool = True, columns: Sequence[str] | None = None
+        self,
+        groups: Sequence[GroupSpec] = (),
+        *,
+        rows: bool = True,
+        pairs: Sequence[tuple[str, str]] = (),
+        columns: Sequence[str] | None = None,
     ) -> Profile:
         """Profile all columns, or the named ones."""
         table = self.table if columns is None else self.table.select(list(columns))
-        return profile_table(table, groups=groups, rows=rows)
+        return profile_table(table, groups=groups, rows=rows, pairs=pairs)
 
 
 def _is_pandas(obj: object) -> bool:
@@ -146,6 +151,7 @@ def profile_frame(
     groups: Sequence[GroupSpec] = (),
     rows: bool = True,
     keys: Sequence[tuple[str, ...]] = (),
+    pairs: Sequence[tuple[str, str]] = (),
 ) -> Profile:
     """Profile a data frame.
 
@@ -159,5 +165,5 @@ def profile_frame(
         BadInput: As :func:`to_arrow`; a grouping or key names a column that is not there.
     """
     if is_spark_frame(frame):
-        return profile_spark(frame, groups=groups, rows=rows, keys=keys)
-    return profile_table(to_arrow(frame), groups=groups, rows=rows, keys=keys)
+        return profile_spark(frame, groups=groups, rows=rows, keys=keys, pairs=pairs)
+    return profile_table(to_arrow(frame), groups=groups, rows=rows, keys=keys, pairs=pairs)

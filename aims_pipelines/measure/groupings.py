@@ -28,7 +28,12 @@ class Rows(Protocol):
         ...
 
     def profile(
-        self, groups: Sequence[GroupSpec] = (), *, rows: bool = True, columns: Sequence[str] | None = None
+        self,
+        groups: Sequence[GroupSpec] = (),
+        *,
+        rows: bool = True,
+        pairs: Sequence[tuple[str, str]] = (),
+        columns: Sequence[str] | None = None,
     ) -> Profile:
         """Profile all columns, or the named top-level ones."""
         ...
@@ -57,9 +62,9 @@ class Table:
             return TableFiles(self.source, null_values=self.null_values)
         return self.source
 
-    def profile(self, groups: Sequence[GroupSpec]) -> Profile:
+    def profile(self, groups: Sequence[GroupSpec], pairs: Sequence[tuple[str, str]] = ()) -> Profile:
         """Profile all columns."""
-        return self.rows.profile(groups, rows=False)
+        return self.rows.profile(groups, rows=False, pairs=pairs)
 
     def part(self, names: Sequence[str]) -> Profile:
         """Profile some columns; those that are not there are left out."""

@@ -30,8 +30,17 @@ from aims_pipelines.measure.lowering import (
     one_array,
 )
 from aims_pipelines.measure.numbers import NumberCell, NumberTally
+from aims_pipelines.measure.pairing import (
+    Coded,
+    PairTally,
+    blank_table,
+    coded_labels,
+    coded_numbers,
+    pair_faults,
+)
 from aims_pipelines.measure.rowhash import HashTally, add_codes, add_hashed, add_numbers, column_salt
 from aims_pipelines.measure.windows import Window, windows_of
+from aims_pipelines.stats.pairs import ordered_pair
 from aims_pipelines.stats.profile import ColumnProfile, GroupProfile, GroupSpec, Kind, Profile
 
 
@@ -58,6 +67,7 @@ class Pass:
         groups: Sequence[GroupSpec] = (),
         rows: bool = True,
         keys: Sequence[tuple[str, ...]] = (),
+        pairs: Sequence[tuple[str, str]] = (),
         digest: bool = False,
         profile: bool = True,
     ) -> None:
@@ -75,6 +85,7 @@ class Pass:
             for name in key
             if names and name not in kinds
         ]
+        faults += pair_faults(pairs, kinds) if names else []
         if faults:
             raise BadInput(faults)
         self._kinds = kinds
@@ -92,6 +103,8 @@ class Pass:
             frozenset(names.index(name) for name in target) for target in (*targets, *self._keys)
         ]
         self._hash_tallies = [HashTally() for _ in self._targets]
+        self._pairs = {ordered_pair(*pair): PairTally() for pair in pairs} if profile and names else {}
+        self._paired = {names.index(name) for pair in self._pairs for name in pair}
         self._seen = 0
 
     def run(self, windows: Iterable[Window], *, threads: int | None = None) -> None:
@@ -113,12 +126,15 @@ class Pass:
         read: dict[int, pa.Array] = {}
         layouts = self._layouts(window, read)
         jobs = iter(range(len(self._columns)))
+        coded: dict[str, Coded] = {}
 
         def work(_: int) -> list[NDArray[np.uint64]]:
             sums = [np.zeros(window.rows, np.uint64) for _ in self._targets]
             for index in jobs:  # shared: whoever is free takes the next column
                 array = read.get(index)
-                self._column(index, self._read(window, index) if array is None else array, layouts, sums)
+                self._column(
+                    index, self._read(window, index) if array is None else array, layouts, sums, coded
+                )
             return sums
 
         parts = list(pool.map(work, range(workers)))
@@ -127,6 +143,8 @@ class Pass:
             for part in parts[1:]:
                 np.add(total, part[target], out=total)
             tally.add(total)
+        if self._pairs:
+            list(pool.map(lambda item: item[1].add(*(coded[name] for name in item[0])), self._pairs.items()))
 
     def _read(self, window: Window, index: int) -> pa.Array:
         _, path, _ = self._columns[index]
@@ -149,7 +167,12 @@ class Pass:
         return laid_out(assigned, window.rows)
 
     def _column(
-        self, index: int, array: pa.Array, layouts: tuple[Layout, ...], sums: list[NDArray[np.uint64]]
+        self,
+        index: int,
+        array: pa.Array,
+        layouts: tuple[Layout, ...],
+        sums: list[NDArray[np.uint64]],
+        coded: dict[str, Coded],
     ) -> None:
         digest, tally = self._digests[index], self._tallies[index]
         if digest is not None:
@@ -157,12 +180,17 @@ class Pass:
         wanted = [total for total, target in zip(sums, self._targets, strict=True) if index in target]
         salt = self._salts[index]
         lowered = lower(array) if tally is not None else None
+        name = self._columns[index][0]
         if isinstance(tally, NumberTally) and isinstance(lowered, Numbers):
             tally.add(lowered, layouts)
             for total in wanted:
                 add_numbers(total, lowered, salt)
+            if index in self._paired:
+                coded[name] = coded_numbers(lowered)
         elif isinstance(tally, LabelTally) and isinstance(lowered, Codes | Texts):
             seen, hashes = tally.add(lowered, layouts)
+            if index in self._paired:
+                coded[name] = coded_labels(seen, hashes)
             if not wanted:
                 return
             hashes = seen.hashes() if hashes is None else hashes
@@ -209,6 +237,10 @@ class Pass:
                 " & ".join(key): sketch
                 for key, sketch in zip(self._keys, sketches[self._rows :], strict=True)
             },
+            pairs={
+                (first, second): tally.table or blank_table((self._kinds[first], self._kinds[second]))
+                for (first, second), tally in self._pairs.items()
+            },
         )
         return Measured(profile=profile, digest=digest)
 
@@ -254,6 +286,7 @@ def measure(
     groups: Sequence[GroupSpec] = (),
     rows: bool = True,
     keys: Sequence[tuple[str, ...]] = (),
+    pairs: Sequence[tuple[str, str]] = (),
     digest: bool = True,
 ) -> Measured:
     """Profile and digest a table in one pass over its rows.
@@ -264,6 +297,7 @@ def measure(
         groups: Groupings to profile within.
         rows: Whether to keep row hashes, from which duplicate and shared rows are told.
         keys: Keys to keep hashes of, each one or more columns, from which repeated keys are told.
+        pairs: Pairs of columns whose values are counted together, numbers or categories.
         digest: Whether to compute the content digest.
 
     Returns:
@@ -271,11 +305,11 @@ def measure(
 
     Raises:
         BadInput: A column has no name, or one that occurs twice, or a type that cannot be measured; a
-        grouping or
-            key names a column that is not there.
+        grouping, key or
+            pair names a column that is not there; a pair will not do.
     """
     schema, windows = windows_of(source)
-    run = Pass(schema, groups=groups, rows=rows, keys=keys, digest=digest)
+    run = Pass(schema, groups=groups, rows=rows, keys=keys, pairs=pairs, digest=digest)
     run.run(windows)
     return run.result()
 
@@ -286,6 +320,7 @@ def profile_table(
     groups: Sequence[GroupSpec] = (),
     rows: bool = True,
     keys: Sequence[tuple[str, ...]] = (),
+    pairs: Sequence[tuple[str, str]] = (),
 ) -> Profile:
     """Profile a table in one pass over its rows.
 
@@ -295,6 +330,7 @@ def profile_table(
         groups: Groupings to profile within.
         rows: Whether to keep row hashes, from which duplicate and shared rows are told.
         keys: Keys to keep hashes of, each one or more columns, from which repeated keys are told.
+        pairs: Pairs of columns whose values are counted together, numbers or categories.
 
     Returns:
         The profile; of a table without rows it is valid and says so.
@@ -302,7 +338,7 @@ def profile_table(
     Raises:
         BadInput: As :func:`measure`.
     """
-    return measure(source, groups=groups, rows=rows, keys=keys, digest=False).profile
+    return measure(source, groups=groups, rows=rows, keys=keys, pairs=pairs, digest=False).profile
 
 
 def content_digest(source: object) -> str:

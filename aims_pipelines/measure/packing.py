@@ -73,3 +73,49 @@ def in_order(numbers: NDArray[np.uint64]) -> NDArray[np.float64]:
     positive = numbers >> U64(63) == 1
     bits = np.where(positive, numbers & U64((1 << 63) - 1), ~numbers)
     return bits.view(np.float64).copy()
+
+
+class Arrays:
+    """Arrays that are packed one behind the other; each is known by its place ``[start, bytes, values]``."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        self._size = 0
+
+    def add_ascending(self, values: NDArray[np.uint64]) -> list[int]:
+        """Pack ascending numbers; return their place."""
+        return self._add(pack_ascending(values), len(values))
+
+    def add_counts(self, counts: NDArray[np.int64]) -> list[int]:
+        """Pack counts; return their place."""
+        return self._add(pack_unsigned(counts.view(np.uint64)), len(counts))
+
+    def _add(self, packed: bytes, count: int) -> list[int]:
+        self.parts.append(packed)
+        self._size += len(packed)
+        return [self._size - len(packed), len(packed), count]
+
+
+class SavedArrays:
+    """Arrays read back by their places.
+
+    Args:
+        data: The packed arrays. A place that is not in them raises ``ValueError``.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def ascending(self, place: list[int]) -> NDArray[np.uint64]:
+        """Ascending numbers at a place."""
+        return unpack_ascending(*self._part(place))
+
+    def counts(self, place: list[int]) -> NDArray[np.int64]:
+        """Counts at a place."""
+        return unpack_unsigned(*self._part(place)).astype(np.int64)
+
+    def _part(self, place: list[int]) -> tuple[bytes, int]:
+        start, size, count = place
+        if not (start >= 0 and size >= 0 and start + size <= len(self._data) and count >= 0):
+            raise ValueError
+        return self._data[start : start + size], count

@@ -105,6 +105,7 @@ def measure_file(
     groups: Sequence[GroupSpec] = (),
     rows: bool = True,
     keys: Sequence[tuple[str, ...]] = (),
+    pairs: Sequence[tuple[str, str]] = (),
     null_values: Sequence[str] = (),
     digest: bool = True,
 ) -> Measured:
@@ -115,6 +116,7 @@ def measure_file(
         groups: Groupings to profile within.
         rows: Whether to keep row hashes, from which duplicate and shared rows are told.
         keys: Keys to keep hashes of, each one or more columns.
+        pairs: Pairs of columns whose values are counted together, numbers or categories.
         null_values: As :func:`open_batches`.
         digest: Whether to compute the content digest.
 
@@ -125,7 +127,7 @@ def measure_file(
         BadInput: As :func:`open_batches`, and as for tables.
     """
     source = open_table(path, null_values)
-    run = Pass(source.schema, groups=groups, rows=rows, keys=keys, digest=digest)
+    run = Pass(source.schema, groups=groups, rows=rows, keys=keys, pairs=pairs, digest=digest)
     with windows_in(source) as windows:
         run.run(windows)
     return run.result()

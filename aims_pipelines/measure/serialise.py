@@ -1,8 +1,9 @@
 """Profiles as bytes, and back: versioned, compact, the same profile after the round trip, to the last bit.
 
-Format, version 1: the 8 bytes ``AIMSPROF``, the version (2 bytes, little endian), the SHA-256 of what
-follows, and that: a zlib stream of ``len(document) u32 | document | arrays``. The document is JSON in UTF-8;
-where an array belongs it has ``[start, bytes, values]`` into the arrays. The arrays are LEB128 numbers:
+Format, version 1 (and 2, which adds ``pairs`` to the document): the 8 bytes ``AIMSPROF``, the version (2 bytes,
+little endian), the SHA-256 of what follows, and that: a zlib stream of ``len(document) u32 | document | arrays``.
+The document is JSON in UTF-8; where an array belongs it has ``[start, bytes, values]`` into the arrays. The arrays are
+LEB128 numbers:
 counts as they are, positions as differences of the float64's order-preserving 64-bit numbers (bin
 representatives shifted right by 44 bits, which are 0 but for the middle's bit), hashes as differences.
 Moments are seven 8-byte words. Nothing in it is executed.
@@ -17,17 +18,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aims_pipelines.core.errors import BadInput, Fault
-from aims_pipelines.measure.packing import (
-    in_order,
-    order_of,
-    pack_ascending,
-    pack_unsigned,
-    unpack_ascending,
-    unpack_unsigned,
-)
+from aims_pipelines.measure.packing import Arrays, SavedArrays, in_order, order_of
+from aims_pipelines.measure.serialise_pairs import pair_in, pair_out
 from aims_pipelines.stats.bins import FINEST, MANTISSA_BITS, keys_of, representatives
 from aims_pipelines.stats.categories import bucket_counts, hashed_categories
 from aims_pipelines.stats.profile import (
@@ -42,7 +36,8 @@ from aims_pipelines.stats.profile import (
 )
 
 MAGIC = b"AIMSPROF"
-VERSION = 1
+#: Versions that are read. A profile is written in the first that can hold it: 2 is 1 and the pairs.
+VERSIONS = (1, 2)
 _HEAD = len(MAGIC) + 2 + 32
 _MOST_BYTES = 1 << 30
 
@@ -62,7 +57,7 @@ def to_bytes(profile: Profile) -> bytes:
     Returns:
         Bytes from which :func:`from_bytes` makes the same profile; the same bytes for the same profile.
     """
-    arrays = _Writer()
+    arrays = Arrays()
     document = {
         "rows": profile.rows,
         "columns": [_column_out(column, arrays) for column in profile.columns.values()],
@@ -79,9 +74,12 @@ def to_bytes(profile: Profile) -> bytes:
         "row_sketch": _sketch_out(profile.row_sketch, arrays),
         "key_sketches": {name: _sketch_out(sketch, arrays) for name, sketch in profile.key_sketches.items()},
     }
+    if profile.pairs:
+        document["pairs"] = [pair_out(pair, table, arrays) for pair, table in profile.pairs.items()]
     text = json.dumps(document, ensure_ascii=True, separators=(",", ":"), allow_nan=False).encode()
     body = zlib.compress(len(text).to_bytes(4, "little") + text + b"".join(arrays.parts), 2)
-    return MAGIC + VERSION.to_bytes(2, "little") + hashlib.sha256(body).digest() + body
+    version = VERSIONS[bool(profile.pairs)]
+    return MAGIC + version.to_bytes(2, "little") + hashlib.sha256(body).digest() + body
 
 
 def from_bytes(data: bytes) -> Profile:
@@ -98,9 +96,11 @@ def from_bytes(data: bytes) -> Profile:
             "a saved profile", "something else" if data[: len(MAGIC)] != MAGIC else "one that is cut off"
         )
     version = int.from_bytes(data[len(MAGIC) : len(MAGIC) + 2], "little")
-    if version != VERSION:
+    if version not in VERSIONS:
         raise _bad(
-            f"version {VERSION} of the profile format", f"version {version}", "Upgrade aims-pipelines."
+            f"version {VERSIONS[-1]} of the profile format, or an earlier one",
+            f"version {version}",
+            "Upgrade aims-pipelines.",
         )
     body = data[_HEAD:]
     if hashlib.sha256(body).digest() != data[_HEAD - 32 : _HEAD]:
@@ -111,7 +111,7 @@ def from_bytes(data: bytes) -> Profile:
         inflated = zlib.decompressobj().decompress(body, _MOST_BYTES)
         length = int.from_bytes(inflated[:4], "little")
         document = json.loads(inflated[4 : 4 + length])
-        return _profile_in(document, _Reader(inflated[4 + length :]))
+        return _profile_in(document, SavedArrays(inflated[4 + length :]))
     except (zlib.error, ValueError, KeyError, TypeError, IndexError, AttributeError, struct.error) as error:
         raise _bad("a saved profile", "one whose parts do not fit together") from error
 
@@ -120,39 +120,7 @@ def _bad(expected: str, found: str, remedy: str = "") -> BadInput:
     return BadInput(Fault(where="profile", expected=expected, found=found, remedy=remedy))
 
 
-class _Writer:
-    def __init__(self) -> None:
-        self.parts: list[bytes] = []
-        self._size = 0
-
-    def add(self, packed: bytes, count: int) -> list[int]:
-        self.parts.append(packed)
-        self._size += len(packed)
-        return [self._size - len(packed), len(packed), count]
-
-
-class _Reader:
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    def part(self, place: list[int]) -> tuple[bytes, int]:
-        start, size, count = place
-        if not (start >= 0 and size >= 0 and start + size <= len(self._data) and count >= 0):
-            raise ValueError
-        return self._data[start : start + size], count
-
-    def ascending(self, place: list[int]) -> NDArray[np.uint64]:
-        return unpack_ascending(*self.part(place))
-
-    def counts(self, place: list[int]) -> NDArray[np.int64]:
-        return unpack_unsigned(*self.part(place)).astype(np.int64)
-
-
-def _counts_out(counts: NDArray[np.int64], arrays: _Writer) -> list[int]:
-    return arrays.add(pack_unsigned(counts.view(np.uint64)), len(counts))
-
-
-def _column_out(column: ColumnProfile, arrays: _Writer) -> dict[str, Any]:
+def _column_out(column: ColumnProfile, arrays: Arrays) -> dict[str, Any]:
     out: dict[str, Any] = {
         "name": column.name,
         "kind": column.kind.value,
@@ -174,7 +142,7 @@ def _is_binned(distribution: Distribution) -> bool:
     return not distribution.exact and distribution.resolution is None
 
 
-def _distribution_out(distribution: Distribution, arrays: _Writer) -> dict[str, Any]:
+def _distribution_out(distribution: Distribution, arrays: Arrays) -> dict[str, Any]:
     points = distribution.points
     if _is_binned(distribution):
         # Keys of negative bins descend with their values: number all bins in the order of their values.
@@ -186,12 +154,12 @@ def _distribution_out(distribution: Distribution, arrays: _Writer) -> dict[str, 
         "exact": distribution.exact,
         "resolution": distribution.resolution,
         "mantissa_bits": distribution.mantissa_bits,
-        "points": arrays.add(pack_ascending(numbers), len(numbers)),
-        "counts": _counts_out(distribution.counts, arrays),
+        "points": arrays.add_ascending(numbers),
+        "counts": arrays.add_counts(distribution.counts),
     }
 
 
-def _distribution_in(out: Mapping[str, Any], arrays: _Reader) -> Distribution:
+def _distribution_in(out: Mapping[str, Any], arrays: SavedArrays) -> Distribution:
     resolution = out["resolution"]
     exact, bits = bool(out["exact"]), int(out["mantissa_bits"])
     if not MANTISSA_BITS <= bits <= FINEST:
@@ -228,17 +196,17 @@ def _moments_in(text: str) -> Moments:
     return Moments(count=count, minimum=minimum, maximum=maximum, mean=mean, m2=m2, m3=m3, m4=m4)
 
 
-def _categories_out(categories: Categories, arrays: _Writer) -> dict[str, Any]:
+def _categories_out(categories: Categories, arrays: Arrays) -> dict[str, Any]:
     if categories.exact:
         counts = np.fromiter(categories.counts.values(), np.int64, len(categories.counts))
-        return {"labels": list(categories.counts), "counts": _counts_out(counts, arrays)}
+        return {"labels": list(categories.counts), "counts": arrays.add_counts(counts)}
     return {
-        "buckets": _counts_out(bucket_counts(categories), arrays),
+        "buckets": arrays.add_counts(bucket_counts(categories)),
         "sample": _sketch_out(categories.sample, arrays),
     }
 
 
-def _categories_in(out: Mapping[str, Any], arrays: _Reader) -> Categories:
+def _categories_in(out: Mapping[str, Any], arrays: SavedArrays) -> Categories:
     if "labels" in out:
         labels, counts = out["labels"], arrays.counts(out["counts"]).tolist()
         named = dict(zip(labels, counts, strict=True))
@@ -249,17 +217,17 @@ def _categories_in(out: Mapping[str, Any], arrays: _Reader) -> Categories:
     return hashed_categories(arrays.counts(out["buckets"]), sample)
 
 
-def _sketch_out(sketch: RowSketch | None, arrays: _Writer) -> dict[str, Any] | None:
+def _sketch_out(sketch: RowSketch | None, arrays: Arrays) -> dict[str, Any] | None:
     if sketch is None:
         return None
     return {
         "threshold": f"{sketch.threshold:x}",
-        "hashes": arrays.add(pack_ascending(sketch.hashes), len(sketch.hashes)),
-        "counts": _counts_out(sketch.counts, arrays),
+        "hashes": arrays.add_ascending(sketch.hashes),
+        "counts": arrays.add_counts(sketch.counts),
     }
 
 
-def _sketch_in(out: Mapping[str, Any] | None, arrays: _Reader) -> RowSketch | None:
+def _sketch_in(out: Mapping[str, Any] | None, arrays: SavedArrays) -> RowSketch | None:
     if out is None:
         return None
     hashes, counts = arrays.ascending(out["hashes"]), arrays.counts(out["counts"])
@@ -268,7 +236,7 @@ def _sketch_in(out: Mapping[str, Any] | None, arrays: _Reader) -> RowSketch | No
     return RowSketch(threshold=int(out["threshold"], 16), hashes=hashes, counts=counts)
 
 
-def _column_in(out: Mapping[str, Any], arrays: _Reader) -> ColumnProfile:
+def _column_in(out: Mapping[str, Any], arrays: SavedArrays) -> ColumnProfile:
     return ColumnProfile(
         name=out["name"],
         kind=Kind(out["kind"]),
@@ -282,12 +250,12 @@ def _column_in(out: Mapping[str, Any], arrays: _Reader) -> ColumnProfile:
     )
 
 
-def _columns_in(outs: list[Mapping[str, Any]], arrays: _Reader) -> dict[str, ColumnProfile]:
+def _columns_in(outs: list[Mapping[str, Any]], arrays: SavedArrays) -> dict[str, ColumnProfile]:
     columns = [_column_in(out, arrays) for out in outs]
     return {column.name: column for column in columns}
 
 
-def _profile_in(document: Mapping[str, Any], arrays: _Reader) -> Profile:
+def _profile_in(document: Mapping[str, Any], arrays: SavedArrays) -> Profile:
     groups = {
         name: {
             level: GroupProfile(rows=int(group["rows"]), columns=_columns_in(group["columns"], arrays))
@@ -302,4 +270,5 @@ def _profile_in(document: Mapping[str, Any], arrays: _Reader) -> Profile:
         groups=groups,
         row_sketch=_sketch_in(document["row_sketch"], arrays),
         key_sketches={name: sketch for name, sketch in sketches.items() if sketch is not None},
+        pairs=dict(pair_in(out, arrays) for out in document.get("pairs", ())),
     )

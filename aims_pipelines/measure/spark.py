@@ -62,6 +62,7 @@ def profile_spark(
     groups: Sequence[GroupSpec] = (),
     rows: bool = True,
     keys: Sequence[tuple[str, ...]] = (),
+    pairs: Sequence[tuple[str, str]] = (),
 ) -> Profile:
     """Profile a Spark DataFrame in one pass over its rows, on the executors.
 
@@ -74,16 +75,17 @@ def profile_spark(
         groups: Groupings to profile within.
         rows: Whether to keep row hashes, from which duplicate and shared rows are told.
         keys: Keys to keep hashes of, each one or more columns, from which repeated keys are told.
+        pairs: Pairs of columns whose values are counted together, numbers or categories.
 
     Returns:
         The profile; of a DataFrame without rows it is valid and says so.
 
     Raises:
         BadInput: It is no such DataFrame; a column has no name, or one that occurs twice, or a type that cannot
-            be measured; a grouping or key names a column that is not there: all before Spark starts a job. Or
+            be measured; a grouping, key or pair names a column that is not there: all before Spark starts a job. Or
             the job failed, with what to do about it.
     """
-    return SparkFrame(df).profile(groups, rows=rows, keys=keys)
+    return SparkFrame(df).profile(groups, rows=rows, keys=keys, pairs=pairs)
 
 
 class SparkFrame:
@@ -119,18 +121,26 @@ class SparkFrame:
         *,
         rows: bool = True,
         keys: Sequence[tuple[str, ...]] = (),
+        pairs: Sequence[tuple[str, str]] = (),
         columns: Sequence[str] | None = None,
     ) -> Profile:
         """Profile the columns, or the named top-level ones, as :func:`profile_spark`."""
         names = self.schema.names
         places = [names.index(name) for name in (names if columns is None else columns)]
         schema = pa.schema([self.schema.field(place) for place in places])
-        nothing = profile_table(schema.empty_table(), groups=groups, rows=rows, keys=keys)
+        nothing = profile_table(schema.empty_table(), groups=groups, rows=rows, keys=keys, pairs=pairs)
         if not places:
             return nothing
         # Columns go by number: their names may hold dots, which Spark would take apart.
         numbered = [f"c{number}" for number in range(len(names))]
-        task = _Task(schema=schema, groups=tuple(groups), rows=rows, keys=tuple(keys), version=__version__)
+        task = _Task(
+            schema=schema,
+            groups=tuple(groups),
+            rows=rows,
+            keys=tuple(keys),
+            pairs=tuple(pairs),
+            version=__version__,
+        )
         with _told():
             frame = self._frame.toDF(*numbered).select(*(numbered[place] for place in places))
             with _described(self._frame):
@@ -206,6 +216,7 @@ class _Task:
         groups: Groupings to profile within.
         rows: Whether to keep row hashes.
         keys: Keys to keep hashes of.
+        pairs: Pairs of columns to count together.
         version: Version of this package at the driver.
     """
 
@@ -213,13 +224,14 @@ class _Task:
     groups: tuple[GroupSpec, ...]
     rows: bool
     keys: tuple[tuple[str, ...], ...]
+    pairs: tuple[tuple[str, str], ...]
     version: str
 
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Measure the batches; give one profile, or none if there are no rows."""
         if self.version != __version__:
             raise RuntimeError(f"aims-pipelines {__version__} on the executor, {self.version} at the driver")
-        run = Pass(self.schema, groups=self.groups, rows=self.rows, keys=self.keys)
+        run = Pass(self.schema, groups=self.groups, rows=self.rows, keys=self.keys, pairs=self.pairs)
         run.run(self._windows(batches), threads=1)  # Spark decides what runs side by side
         profile = run.result().profile
         if profile.rows:

@@ -29,6 +29,7 @@ def profile_file(
     groups: Sequence[GroupSpec] = (),
     rows: bool = True,
     keys: Sequence[tuple[str, ...]] = (),
+    pairs: Sequence[tuple[str, str]] = (),
     null_values: Sequence[str] = (),
 ) -> Profile:
     """Profile a table in one or more files in one pass, without ever holding the whole of one.
@@ -39,6 +40,7 @@ def profile_file(
         groups: Groupings to profile within.
         rows: Whether to keep row hashes, from which duplicate and shared rows are told.
         keys: Keys to keep hashes of, each one or more columns.
+        pairs: Pairs of columns whose values are counted together, numbers or categories.
         null_values: Texts that mean missing in a CSV, besides the empty one; Parquet has nulls of its own.
 
     Returns:
@@ -48,7 +50,7 @@ def profile_file(
         BadInput: A file will not do, or does not have the columns and kinds of values of the first; every such
             file and column is named. As for tables.
     """
-    return TableFiles(path, null_values=null_values).profile(groups, rows=rows, keys=keys)
+    return TableFiles(path, null_values=null_values).profile(groups, rows=rows, keys=keys, pairs=pairs)
 
 
 class TableFiles:
@@ -89,13 +91,14 @@ class TableFiles:
         *,
         rows: bool = True,
         keys: Sequence[tuple[str, ...]] = (),
+        pairs: Sequence[tuple[str, str]] = (),
         columns: Sequence[str] | None = None,
     ) -> Profile:
         """Profile all rows: their columns, or the named top-level ones."""
         whole = empty_profile()
         for place in range(len(self.files)):
             with self.reading(place, columns) as (schema, windows):
-                run = Pass(schema, groups=groups, rows=rows, keys=keys)
+                run = Pass(schema, groups=groups, rows=rows, keys=keys, pairs=pairs)
                 run.run(windows)
             whole = merge(whole, run.result().profile)
         return whole

@@ -54,11 +54,11 @@ def representatives(keys: Counts, bits: int = MANTISSA_BITS) -> Floats:
     return points
 
 
-def bits_for(points: Floats, most: int = FINEST) -> int:
-    """Find how many bits of the mantissa to keep for values: at most ``most``, at least ``MANTISSA_BITS``.
+def bits_for(points: Floats, most: int = FINEST, *, fewest: int = MANTISSA_BITS, span: int = SPAN) -> int:
+    """Find how many bits of the mantissa to keep for values: at most ``most``, at least ``fewest``.
 
     Zeros and infinities have bins of their own and do not count; denormals and values on both sides of zero ask for
-    the fewest.
+    the fewest. More are kept where they leave less than ``span`` keys between the smallest and the largest.
     """
     sizes = np.abs(points[np.isfinite(points) & (points != 0.0)])
     if not len(sizes):
@@ -66,12 +66,12 @@ def bits_for(points: Floats, most: int = FINEST) -> int:
     ends = np.array([sizes.min(), sizes.max()])
     ordinary = points[np.isfinite(points)]
     if ends[0] < _TINY or (ordinary.min() < 0.0 < ordinary.max()):
-        return MANTISSA_BITS
+        return fewest
     low, high = (int(word) for word in ends.view(np.uint64))
-    for bits in range(most, MANTISSA_BITS, -1):
-        if (high >> (52 - bits)) - (low >> (52 - bits)) < SPAN:
+    for bits in range(most, fewest, -1):
+        if (high >> (52 - bits)) - (low >> (52 - bits)) < span:
             return bits
-    return MANTISSA_BITS
+    return fewest
 
 
 def gather(points: Floats, counts: Counts) -> tuple[Floats, Counts]:

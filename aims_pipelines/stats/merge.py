@@ -16,6 +16,7 @@ from aims_pipelines.stats.bins import FINEST, MANTISSA_BITS, bits_for, collapse,
 from aims_pipelines.stats.categories import bucket_counts, exact_categories, merge_categories
 from aims_pipelines.stats.hashing import hash_labels
 from aims_pipelines.stats.moments import NO_MOMENTS, add_moments, moments_of
+from aims_pipelines.stats.pairs import merge_pairs, pair_name
 from aims_pipelines.stats.profile import (
     ATOM_CAP,
     LEVEL_CAP,
@@ -61,14 +62,14 @@ def merge(a: Profile, b: Profile) -> Profile:
 
     Args:
         a: Profile of some rows.
-        b: Profile of other rows of the same columns, profiled with the same groups and keys.
+        b: Profile of other rows of the same columns, profiled with the same groups, keys and pairs.
 
     Returns:
         Profile of the concatenation. Columns come in the order of ``a``. Without row (key) hashes in one of
         them it has none either.
 
     Raises:
-        BadInput: Columns, kinds of columns, or groupings differ; every difference is named.
+        BadInput: Columns, kinds of columns, groupings or pairs differ; every difference is named.
     """
     for one, other in ((a, b), (b, a)):
         if not one.columns and one.rows == 0:
@@ -107,6 +108,7 @@ def merge(a: Profile, b: Profile) -> Profile:
         if a.row_sketch and b.row_sketch
         else None,
         key_sketches=sketches,
+        pairs={pair: merge_pairs(a.pairs[pair], b.pairs[pair]) for pair in a.pairs},
     )
 
 
@@ -156,6 +158,12 @@ def _differences(a: Profile, b: Profile) -> Iterator[Fault]:
         yield Fault(
             where=f"grouping {name!r}",
             expected="the same groupings in both profiles",
+            found="it is in one only",
+        )
+    for pair in sorted(a.pairs.keys() ^ b.pairs.keys()):
+        yield Fault(
+            where=f"pair {pair_name(pair)!r}",
+            expected="the same pairs in both profiles",
             found="it is in one only",
         )
 

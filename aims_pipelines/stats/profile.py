@@ -25,6 +25,14 @@ LEVEL_CAP = 64
 #: Distinct rows (or keys) up to which duplicates and overlap are exact.
 ROW_CAP = 1 << 17
 
+#: Keys of a number in a pair: fewest bits of the mantissa, most keys between the smallest and the largest value for
+#: which more bits are kept, and most keys that occur.
+PAIR_BITS = 2
+PAIR_SPAN = 64
+PAIR_KEYS = 128
+#: Most categories of a pair's column that are kept by name; beyond, that many hash buckets.
+PAIR_LEVELS = 64
+
 MISSING = "(missing)"
 OTHER = "(other)"
 #: Threshold of a sketch that has let nothing go.
@@ -183,6 +191,38 @@ class GroupProfile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Axis:
+    """Where the rows of one column of a pair lie, coarsely.
+
+    Args:
+        kind: ``NUMERIC`` or ``CATEGORICAL``.
+        keys: Sorted distinct keys that occur, int64, shape (k,). Of numbers the signed top bits of the float64, in
+            the order of the values (see :mod:`aims_pipelines.stats.pairs`); of categories their place among
+            ``labels``, or a hash bucket.
+        bits: Bits of the mantissa that tell the keys of numbers apart.
+        labels: Names of the categories in order; ``None`` for numbers, and for more than ``PAIR_LEVELS`` categories.
+    """
+
+    kind: Kind
+    keys: NDArray[np.int64]
+    bits: int = 0
+    labels: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairTable:
+    """How often the coarse values of two columns occur together.
+
+    Args:
+        axes: Where the rows lie in the first and in the second column.
+        counts: Rows by key of the first and of the second axis, int64, shape (k + 1, l + 1); missing values last.
+    """
+
+    axes: tuple[Axis, Axis]
+    counts: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GroupSpec:
     """A grouping to profile within: one column, or several for intersections; numeric columns in bands.
 
@@ -213,6 +253,8 @@ class Profile:
         row_sketch: Row hashes; ``None`` once rows are gone.
         key_sketches: Per declared key (its column names joined by `` & ``), hashes of the key alone; empty
             once rows are gone.
+        pairs: Per declared pair of columns, their names in the order of the alphabet, how often their values occur
+            together.
     """
 
     rows: int
@@ -220,3 +262,4 @@ class Profile:
     groups: Mapping[str, Mapping[str, GroupProfile]] = field(default_factory=dict)
     row_sketch: RowSketch | None = None
     key_sketches: Mapping[str, RowSketch] = field(default_factory=dict)
+    pairs: Mapping[tuple[str, str], PairTable] = field(default_factory=dict)

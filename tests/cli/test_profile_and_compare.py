@@ -279,3 +279,26 @@ def test_judging_saved_profiles_loads_no_readers_and_no_frameworks(run, folder):
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.split() == []
+
+
+def test_profile_counts_pairs_together_and_like_takes_them_over(folder, run):
+    made = run("profile", "reference.csv", "--pairs", "sex:income, age:granted", "--out", "r.json")
+    assert made.exit_code == 0, made.output
+    assert "counted together: income × sex, age × granted" in made.output
+    assert run("profile", "same.csv", "--like", "r.json", "--out", "s.json").exit_code == 0
+    assert set(read_profile("s.json").pairs) == {("income", "sex"), ("age", "granted")}
+    assert read_profile("s.json").pairs["income", "sex"].counts.sum() == 6000
+
+
+def test_pairs_that_will_not_do_are_refused_and_nothing_is_written(folder, run):
+    for text, said in (
+        ("income", "two columns with a colon between, A:B"),
+        ("income:sex:age", "two columns with a colon between, A:B"),
+        ("income:incme", "'incme'"),
+        ("sex:sex", "'sex' twice"),
+    ):
+        assert said in fault_of(run("profile", "same.csv", "--pairs", text, "--out", "p.json"))
+    assert "either it or --like" in fault_of(
+        run("profile", "same.csv", "--pairs", "sex:age", "--like", "same.csv", "--out", "p.json")
+    )
+    assert not (folder / "p.json").exists()

@@ -14,6 +14,9 @@ def _differences(a: object, b: object, path: str, rtol: float) -> Iterator[str]:
     elif isinstance(a, np.ndarray):
         if not (isinstance(b, np.ndarray) and a.dtype == b.dtype and np.array_equal(a, b)):
             yield path
+    elif isinstance(a, tuple) and isinstance(b, tuple) and len(a) == len(b):
+        for place, (one, other) in enumerate(zip(a, b, strict=True)):
+            yield from _differences(one, other, f"{path}[{place}]", rtol)
     elif is_dataclass(a) and type(a) is type(b):
         for field in fields(a):
             yield from _differences(

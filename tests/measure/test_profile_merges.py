@@ -20,6 +20,14 @@ GROUPS = (
     GroupSpec(columns=("town",)),
 )
 KEYS = [("word",), ("sex", "few")]
+PAIRS = [
+    ("sex", "heavy"),
+    ("far", "many"),
+    ("town", "few"),
+    ("word", "tiny"),
+    ("none", "yes"),
+    ("same", "far"),
+]
 Same = Callable[..., None]
 Make = Callable[[int, int], pa.Table]
 fewer = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -28,7 +36,7 @@ ROWS = st.sampled_from([0, 1, 2, 30, 900, 1500, 6000])
 
 
 def measured(table: pa.Table) -> Profile:
-    return profile_table(table, groups=GROUPS, keys=KEYS)
+    return profile_table(table, groups=GROUPS, keys=KEYS, pairs=PAIRS)
 
 
 def cut(table: pa.Table, shares: list[float]) -> list[pa.Table]:
@@ -137,7 +145,7 @@ def test_batches_of_any_size_give_the_same_profile(
     whole = measured(table)
     monkeypatch.setattr(windows, "WINDOW_ROWS", batch)  # every batch becomes a window of its own
     batches = iter(table.to_batches(max_chunksize=batch))
-    assert_same_profile(profile_table(batches, groups=GROUPS, keys=KEYS), whole)
+    assert_same_profile(profile_table(batches, groups=GROUPS, keys=KEYS, pairs=PAIRS), whole)
 
 
 def test_profiles_of_different_columns_do_not_merge() -> None:
@@ -154,12 +162,21 @@ def test_profiles_with_different_groupings_do_not_merge() -> None:
         merge(profile_table(table), profile_table(table, groups=[GroupSpec(columns=("b",))]))
 
 
+def test_profiles_with_different_pairs_do_not_merge() -> None:
+    table = pa.table({"a": [1], "b": ["x"]})
+    with pytest.raises(BadInput, match="pair 'a × b'"):
+        merge(profile_table(table), profile_table(table, pairs=[("b", "a")]))
+
+
 def test_an_untyped_column_of_nulls_takes_the_kind_of_its_counterpart(assert_same_profile: Same) -> None:
-    nothing, numbers = pa.table({"a": pa.nulls(3)}), pa.table({"a": [1.5, None]})
+    nothing, numbers = (
+        pa.table({"a": pa.nulls(3), "b": ["x", "y", "x"]}),
+        pa.table({"a": [1.5, None], "b": ["x", None]}),
+    )
     together = pa.concat_tables([nothing, numbers], promote_options="default")
     for pair in ((nothing, numbers), (numbers, nothing)):
-        merged = merge(*(profile_table(table) for table in pair))
-        assert_same_profile(merged, profile_table(together))
+        merged = merge(*(profile_table(table, pairs=[("a", "b")]) for table in pair))
+        assert_same_profile(merged, profile_table(together, pairs=[("a", "b")]))
 
 
 def test_levels_beyond_the_cap_are_other_and_no_row_is_lost(make_table: Make) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -19,15 +20,17 @@ from aims_pipelines.measure.packing import (
     unpack_ascending,
     unpack_unsigned,
 )
-from aims_pipelines.stats.profile import GroupSpec
+from aims_pipelines.stats.profile import GroupSpec, Profile
 
 GROUPS = [GroupSpec(columns=("sex",)), GroupSpec(columns=("town",))]
+PAIRS = [("heavy", "sex"), ("town", "far"), ("few", "word"), ("none", "yes")]
+GOLDEN = Path(__file__).parent / "golden"
 words = st.lists(st.integers(0, 2**64 - 1), max_size=50)
 
 
 @pytest.mark.parametrize("rows", [0, 1, 40, 6000])
 def test_a_saved_profile_is_the_same_profile(make_table, assert_same_profile, rows: int) -> None:
-    profile = profile_table(make_table(1, rows), groups=GROUPS, keys=[("word",)])
+    profile = profile_table(make_table(1, rows), groups=GROUPS, keys=[("word",)], pairs=PAIRS)
     again = from_bytes(to_bytes(profile))
     assert_same_profile(again, profile, rtol=0.0)
     assert to_bytes(again) == to_bytes(profile)
@@ -40,9 +43,11 @@ def test_the_empty_profile_can_be_saved() -> None:
 
 def test_saved_profiles_merge_like_fresh_ones(make_table, assert_same_profile) -> None:
     table = make_table(2, 4000)
-    parts = [profile_table(part, groups=GROUPS) for part in (table.slice(0, 2500), table.slice(2500))]
+    parts = [
+        profile_table(part, groups=GROUPS, pairs=PAIRS) for part in (table.slice(0, 2500), table.slice(2500))
+    ]
     merged = merge(*(from_bytes(to_bytes(part)) for part in parts))
-    assert_same_profile(merged, profile_table(table, groups=GROUPS))
+    assert_same_profile(merged, profile_table(table, groups=GROUPS, pairs=PAIRS))
 
 
 @given(numbers=words)
@@ -79,11 +84,39 @@ def test_without_rows_nothing_is_left_of_single_rows() -> None:
     assert left.columns.keys() == profile.columns.keys()
 
 
-@pytest.fixture(scope="module")
-def saved() -> bytes:
-    return to_bytes(
-        profile_table(pa.table({"a": [1.5, None], "b": ["x", "y"]}), groups=[GroupSpec(columns=("b",))])
+def kept_for_good(version: int) -> Profile:
+    """The profile that the golden file of a version holds."""
+    rows = np.arange(1300)
+    table = pa.table(
+        {
+            "id": [f"n{row}" for row in rows],
+            "income": np.where(rows % 7 == 0, 0.0, 1000.0 + (rows * 7919) % 2503 + rows / 4096.0),
+            "age": pa.array((rows * 31) % 73 + 17, mask=rows % 11 == 0),
+            "debt": pa.array([float("nan") if row % 13 == 0 else (row % 401) - 200.5 for row in rows]),
+            "education": pa.array([("none", "school", "degree", "ß")[row % 4] for row in rows]),
+            "paid": rows % 3 == 0,
+            "day": (rows * 86_400_000).astype("datetime64[ms]"),
+        }
     )
+    pairs = [("income", "education"), ("age", "debt"), ("paid", "id")] if version > 1 else []
+    return profile_table(table, groups=[GroupSpec(columns=("education",))], keys=[("id",)], pairs=pairs)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_profiles_saved_by_earlier_versions_are_still_read(assert_same_profile, version: int) -> None:
+    data = (GOLDEN / f"profile-v{version}.aimsprof").read_bytes()
+    assert int.from_bytes(data[8:10], "little") == version
+    assert_same_profile(from_bytes(data), kept_for_good(version))
+
+
+def test_a_profile_without_pairs_is_written_as_it_always_was() -> None:
+    assert to_bytes(kept_for_good(1))[:10] == b"AIMSPROF\x01\x00"
+
+
+@pytest.fixture(scope="module", params=[(), (("a", "b"),)], ids=["columns", "pairs"])
+def saved(request: pytest.FixtureRequest) -> bytes:
+    table = pa.table({"a": [1.5, None], "b": ["x", "y"]})
+    return to_bytes(profile_table(table, groups=[GroupSpec(columns=("b",))], pairs=request.param))
 
 
 @pytest.mark.parametrize(
@@ -111,14 +144,14 @@ def test_every_altered_byte_is_refused(saved: bytes) -> None:
 
 
 def test_a_newer_version_is_refused_with_what_to_do(saved: bytes) -> None:
-    newer = saved[:8] + (2).to_bytes(2, "little") + saved[10:]
-    with pytest.raises(BadInput, match=r"version 2.*Upgrade"):
+    newer = saved[:8] + (3).to_bytes(2, "little") + saved[10:]
+    with pytest.raises(BadInput, match=r"version 3.*Upgrade"):
         from_bytes(newer)
 
 
 def sealed(body: bytes) -> bytes:
     packed = zlib.compress(body)
-    return b"AIMSPROF" + (1).to_bytes(2, "little") + hashlib.sha256(packed).digest() + packed
+    return b"AIMSPROF" + (2).to_bytes(2, "little") + hashlib.sha256(packed).digest() + packed
 
 
 @settings(max_examples=200)
