@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import TYPE_CHECKING, Protocol
 
+from aims_pipelines.assets.measuring import with_pairs_of
 from aims_pipelines.resources.published_profiles import current_versions, merged_profile, profile_in
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from aims_pipelines.records.models import DatasetRecord, Limits
     from aims_pipelines.stats.profile import Profile
     from aims_pipelines.storage.dataset_tables import Version
@@ -29,8 +32,8 @@ class Earlier(Protocol):
         """Digests of the windows that may be pooled with the next one, the newest first."""
         ...
 
-    def profile(self, dataset: str, digest: str) -> "Profile | None":
-        """The profile of judged rows, ``None`` if there is none."""
+    def profile(self, dataset: str, digest: str, record: "DatasetRecord | None" = None) -> "Profile | None":
+        """The profile of judged rows, with the pairs that a record declares; ``None`` if there is none."""
         ...
 
 
@@ -56,9 +59,25 @@ class InStore:
         """Digests of the windows that may be pooled with the next one, the newest first."""
         return self.store.poolable(dataset)
 
-    def profile(self, dataset: str, digest: str) -> "Profile | None":
-        """The profile of judged rows, ``None`` if there is none."""
-        return profile_in(self.store, dataset, digest)
+    def profile(self, dataset: str, digest: str, record: "DatasetRecord | None" = None) -> "Profile | None":
+        """The profile of judged rows, ``None`` if there is none.
+
+        Pairs that were declared since are counted in the rows, where those are kept.
+        """
+        profile = profile_in(self.store, dataset, digest)
+        if profile is None or record is None:
+            return profile
+        return with_pairs_of(record, profile, lambda: self._rows(dataset, digest))
+
+    def _rows(self, dataset: str, digest: str) -> "pa.Table | None":
+        from aims_pipelines.core.errors import StoreUnavailable
+        from aims_pipelines.measure import content_digest
+
+        try:
+            table = self.store.read_judged(dataset, digest)
+        except StoreUnavailable:
+            return None
+        return table if content_digest(table) == digest else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,13 +112,13 @@ def known_before(record: "DatasetRecord", limits: "Limits", *, partition: str, e
     mine = [version for version in published if version.partition == partition]
     head = mine[-1] if mine else None
     references = _references(published, limits, partition)
-    profile = cache(partial(earlier.profile, record.id))  # reference and current version are often the same
+    profile = cache(partial(earlier.profile, record.id, record=record))  # reference and current version are often the same
     return Known(
         head=head,
         current=profile(head.digest) if head else None,
         reference=merged_profile(references, profile, shared_only=True) if references else None,
         references=references,
-        preceding=_preceding(record.id, limits, earlier=earlier),
+        preceding=_preceding(record, limits, earlier=earlier),
         others=_others(record, earlier=earlier),
     )
 
@@ -116,12 +135,12 @@ def _references(published: "Sequence[Version]", limits: "Limits", partition: str
     return tuple(published[:1] if limits.drift_reference is Reference.FIRST else published[-1:])
 
 
-def _preceding(dataset: str, limits: "Limits", *, earlier: Earlier) -> "tuple[Profile, ...]":
+def _preceding(record: "DatasetRecord", limits: "Limits", *, earlier: Earlier) -> "tuple[Profile, ...]":
     from aims_pipelines.records.models import Inconclusive
 
     if limits.drift_inconclusive is not Inconclusive.POOL:
         return ()
-    found = (earlier.profile(dataset, digest) for digest in earlier.poolable(dataset))
+    found = (earlier.profile(record.id, digest, record) for digest in earlier.poolable(record.id))
     return tuple(profile for profile in found if profile is not None)
 
 

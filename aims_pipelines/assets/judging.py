@@ -236,7 +236,7 @@ def _keep_refused(draft: _Draft, project: "Project") -> Judged:
         consequence=(
             f"Not written; {current}. The candidate is in quarantine as {candidate.id}. Evidence: {evidence}.{look}"
         ),
-        remedy="correct the data and materialise again.",
+        remedy="Materialise again.",
     )
     judged = replace(_judged(draft, evidence), reports=_reports(pages, project))
     return replace(judged, message=message, quarantine=candidate.id)

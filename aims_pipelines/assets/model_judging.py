@@ -81,8 +81,8 @@ def judge_fitted(
         (entry,) = project.ledger.append([draft])
         message = refusal_message(
             judgement,
-            consequence=f"Not registered; the last version stays current. Evidence: {entry.id}.",
-            remedy="improve the model or its data and materialise again.",
+            consequence=f"Not registered; what was registered before stays current. Evidence: {entry.id}.",
+            remedy="Materialise again.",
         )
         return JudgedModel(judgement=judgement, evidence=entry, message=message)
     measured = measure_for_card(candidate)

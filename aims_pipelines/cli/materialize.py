@@ -6,7 +6,7 @@ import signal
 import threading
 import uuid
 import warnings
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
     from aims_pipelines.resources.project import Project
-    from aims_pipelines.resources.run_report import RunReport
+    from aims_pipelines.resources.run_report import CheckReport, RunReport
 
 
 def materialize(
@@ -265,7 +265,9 @@ def _print(report: "RunReport", project: "Project") -> None:
         table.add_column(heading, overflow="fold")
     for asset in report.assets:
         first = True
-        shown = [check for check in asset.checks if check.status not in {"pass", "not applicable"}]
+        shown = _alike_in_one(
+            [check for check in asset.checks if check.status not in {"pass", "not applicable"}]
+        )
         passed = sum(1 for check in asset.checks if check.status == "pass")
         ruled_out = sum(1 for check in asset.checks if check.status == "not applicable")
         for check in shown:
@@ -278,13 +280,14 @@ def _print(report: "RunReport", project: "Project") -> None:
             )
             first = False
         summary = f"{passed} pass" + (f", {ruled_out} do not apply" if ruled_out else "")
-        table.add_row(
-            asset.name if first else "",
-            asset.outcome if first else "",
-            "",
-            "",
-            summary if asset.checks else "",
-        )
+        if passed or ruled_out or not shown:
+            table.add_row(
+                asset.name if first else "",
+                asset.outcome if first else "",
+                "",
+                "",
+                summary if asset.checks else "",
+            )
         table.add_section()
     console.print(table)
     for asset in report.assets:
@@ -297,6 +300,17 @@ def _print(report: "RunReport", project: "Project") -> None:
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _alike_in_one(checks: "list[CheckReport]") -> "list[CheckReport]":
+    """The answers, those that say the very same in one line: what refused a candidate before it was judged."""
+    alike: dict[tuple[str, str], list[CheckReport]] = {}
+    for check in checks:
+        alike.setdefault((check.status, check.found), []).append(check)
+    return [
+        found[0] if len(found) == 1 else replace(found[0], name=f"{len(found)} others")
+        for found in sorted(alike.values(), key=len)
+    ]
 
 
 def _colour(status: str) -> str:

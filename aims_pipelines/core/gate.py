@@ -85,8 +85,10 @@ def refusal_message(judgement: Judgement, *, consequence: str = "", remedy: str 
     lines.extend(f"  {name}: inconclusive (the check gave no answer)" for name in judgement.missing)
     if consequence:
         lines.append(consequence)
-    next_steps = [remedy, *_remedies(judgement.refusing)]
-    lines.extend(f"Next: {step}" for step in dict.fromkeys(step for step in next_steps if step))
+    steps = list(dict.fromkeys(step for step in _remedies(judgement.refusing) if step))
+    lines.extend(f"Next: {step}" for step in steps)
+    if remedy:
+        lines.append(f"{'Then' if steps else 'Next'}: {remedy}")
     return "\n".join(lines)
 
 

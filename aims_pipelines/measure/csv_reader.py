@@ -4,12 +4,12 @@ A column's type is decided by all of its cells, so it does not depend on how the
 file is read twice, once to decide, once to convert. The rules, in order, over the cells that are not missing:
 
 1. whole numbers without leading zeros or a plus that fit 64 bits: ``int64``;
-2. numbers, written without leading zeros, ``NaN`` and ``inf`` included: ``float64``; whole numbers of 16
-digits or
-   more among them would lose digits, so they make the column text;
+2. numbers without leading zeros, ``NaN`` and ``inf`` included: ``float64``; whole numbers of 16 digits or more
+   among them would lose digits, so they make the column text;
 3. ``true``/``false`` (or capitalised, or upper case): ``bool``;
-4. ISO 8601 dates: ``date32``; dates and times: ``timestamp[us]``; times with a zone or ``Z``: ``timestamp[us,
-UTC]``; 5. anything else, such as ``007`` or ``+4930123``: ``string``. A column without any value is of type ``null``.
+4. ISO 8601 dates: ``date32``; dates and times: ``timestamp[us]``; times with a zone or ``Z``:
+   ``timestamp[us, UTC]``;
+5. anything else, such as ``007`` or ``+4930123``: ``string``. A column without any value is of type ``null``.
 
 Blanks around a number, boolean or time are not part of it; around text they are. A cell is missing if it is
 empty (quoted or not) or equal to one of the ``null_values``. Lines without anything in them are skipped,
@@ -56,9 +56,8 @@ class CsvFile:
         null_values: Texts that mean missing, besides the empty one.
 
     Raises:
-        BadInput: The file is empty, is not UTF-8, its header lacks names or repeats one, or rows have too
-        many or too
-            few cells; up to twenty such rows are named by their line.
+        BadInput: The file is empty, is not UTF-8 text, its header lacks names or repeats one, or rows have too
+            many or too few cells; up to twenty such rows are named by their line.
     """
 
     def __init__(self, path: Path, null_values: Sequence[str] = ()) -> None:
@@ -101,6 +100,15 @@ class CsvFile:
                     expected="text in UTF-8",
                     found="the byte order mark of UTF-16",
                     remedy="Save it as UTF-8.",
+                )
+            )
+        if b"\0" in start:
+            raise BadInput(
+                Fault(
+                    where=f"{self._path}, byte {start.index(0)}",
+                    expected="text in UTF-8",
+                    found="a zero byte, so something that is not text",
+                    remedy="Save the table as CSV again; a spreadsheet's own format is none.",
                 )
             )
         try:

@@ -195,8 +195,7 @@ def _too_small(
     findings = []
     for grouping in dict.fromkeys(unit.grouping for unit, _ in unable):
         mine = [(unit, need) for unit, need in unable if unit.grouping == grouping]
-        shares = {unit.level: max(unit.before / rows[0], unit.after / rows[1]) for unit, _ in mine}
-        held = sum(shares.values())
+        held = _held([unit for unit, _ in mine], rows)
         names = ", ".join(f"{unit.level} ({unit.after})" for unit, _ in mine)
         finding = Finding(
             target=grouping,
@@ -209,20 +208,28 @@ def _too_small(
             n=rows[1],
         )
         if held > effect:
-            finding = replace(finding, rows_needed=_until_few(mine, shares, effect), remedy=MORE_ROWS)
+            finding = replace(
+                finding, rows_needed=_until_few(mine, effect=effect, rows=rows), remedy=MORE_ROWS
+            )
         findings.append(finding)
     return findings
 
 
+def _held(groups: Sequence[Unit], rows: tuple[int, int]) -> float:
+    """Share of the rows that some groups hold, in the window in which they hold more."""
+    return max(sum(unit.before for unit in groups) / rows[0], sum(unit.after for unit in groups) / rows[1])
+
+
 def _until_few(
-    mine: Sequence[tuple[Unit, int | None]], shares: dict[str, float], effect: float
+    mine: Sequence[tuple[Unit, int | None]], *, effect: float, rows: tuple[int, int]
 ) -> int | None:
     """Rows at which the groups still too small would hold no more than the tolerated share."""
-    left = sum(shares.values())
-    known = sorted((need, unit.level) for unit, need in mine if need is not None)
-    for need, level in known:
-        left -= shares[level]
-        if left <= effect:
+    left = [unit for unit, _ in mine]
+    for need, unit in sorted(
+        ((need, unit) for unit, need in mine if need is not None), key=lambda pair: pair[0]
+    ):
+        left.remove(unit)
+        if _held(left, rows) <= effect:
             return need
     return None
 

@@ -122,6 +122,7 @@ def test_a_source_file_that_is_missing_or_broken_is_bad_input(folder: Path) -> N
     broken = aims("materialize", "--select", "orders", cwd=folder)
     assert broken.returncode == 2
     assert "number" in broken.stdout
+    assert broken.stdout.count("Not judged") == 1, "what was not judged is told once, not check by check"
     assert "Traceback" not in missing.stdout + missing.stderr + broken.stdout + broken.stderr
 
 

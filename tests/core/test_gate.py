@@ -109,8 +109,8 @@ def test_a_refusal_gets_a_tired_engineer_unstuck() -> None:
         "  label_rate_gap[sex]: fail (observed 0.2, interval 0.17 to 0.23, limit 0.1 fraction, n=2000; "
         "a 0.500 against b 0.300)",
         "Not written; version 41 stays current.",
-        "Next: Correct it.",
         "Next: Look at how labels were given.",
+        "Then: Correct it.",
     ]
 
 

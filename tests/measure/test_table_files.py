@@ -164,6 +164,7 @@ def test_cell_values_stay_out_of_messages(write) -> None:
 
 def test_utf16_is_called_by_its_name(write) -> None:
     assert "UTF-16" in faults_of(write("t.csv", "a,b\n1,2\n".encode("utf-16")))[0]
+    assert "not text" in faults_of(write("t.csv", b"\0" * 100))[0]
 
 
 def test_column_names_have_to_be_there_and_to_differ(write) -> None:

@@ -1,7 +1,6 @@
 """A drift verdict fails on what is shown, passes on what would have been shown, and else says what it would take."""
 
 import math
-import time
 from itertools import pairwise
 
 import numpy as np
@@ -179,6 +178,12 @@ def test_a_group_too_small_to_judge_is_named_and_large_parts_of_the_rows_in_such
     assert finding.rows_needed > 10_000
 
 
+def test_groups_too_small_to_judge_hold_no_more_than_all_rows():
+    findings = judged(window(10_000, seed=1), window(1, seed=2))
+    (finding,) = (finding for finding in findings if "too small" in finding.measure)
+    assert finding.observed == pytest.approx(1.0)
+
+
 def test_a_gross_shift_in_a_group_too_small_to_pass_still_fails():
     findings = judged(
         window(10_000, seed=1, women=0.02),
@@ -290,25 +295,6 @@ def test_whatever_is_compared_there_is_an_answer_with_a_reason_and_nothing_passe
     for finding in findings:
         numbers = (finding.observed, finding.limit, finding.p_value, finding.p_adjusted)
         assert not any(number is not None and math.isnan(number) for number in numbers)
-
-
-def test_judging_thirty_columns_in_ten_groups_takes_milliseconds():
-    rng = np.random.default_rng(0)
-
-    def make():
-        columns = {f"n{index}": rng.standard_normal(20_000) for index in range(20)}
-        columns |= {f"c{index}": rng.integers(0, 5 + 9 * index, 20_000).astype(str) for index in range(10)}
-        columns["g"] = rng.integers(0, 10, 20_000).astype(str)
-        return profile_table(pa.table(columns), groups=(GroupSpec(columns=("g",)),), rows=False)
-
-    reference, current = make(), make()
-    compare(reference, current, **POLICY)
-    fastest = math.inf
-    for _ in range(7):
-        start = time.process_time()
-        compare(reference, current, **POLICY)
-        fastest = min(fastest, time.process_time() - start)
-    assert fastest < 0.1  # 50 ms on an idle machine; processors are shared where tests run
 
 
 def test_clean_halves_of_real_tables_pass(real_data):
