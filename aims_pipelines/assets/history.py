@@ -32,8 +32,8 @@ class Earlier(Protocol):
         """Digests of the windows that may be pooled with the next one, the newest first."""
         ...
 
-    def profile(self, dataset: str, digest: str, record: "DatasetRecord | None" = None) -> "Profile | None":
-        """The profile of judged rows, with the pairs that a record declares; ``None`` if there is none."""
+    def profile(self, dataset: str, digest: str) -> "Profile | None":
+        """The profile of judged rows, ``None`` if there is none."""
         ...
 
 
@@ -43,9 +43,12 @@ class InStore:
 
     Args:
         store: The project's store.
+        record: Record of the dataset that is judged; its pairs are counted where a profile was made before they were
+            declared, and the rows are kept.
     """
 
     store: "DatasetStore"
+    record: "DatasetRecord | None" = None
 
     def versions(self, dataset: str) -> "Sequence[Version]":
         """Published versions in the order of publication."""
@@ -59,15 +62,12 @@ class InStore:
         """Digests of the windows that may be pooled with the next one, the newest first."""
         return self.store.poolable(dataset)
 
-    def profile(self, dataset: str, digest: str, record: "DatasetRecord | None" = None) -> "Profile | None":
-        """The profile of judged rows, ``None`` if there is none.
-
-        Pairs that were declared since are counted in the rows, where those are kept.
-        """
+    def profile(self, dataset: str, digest: str) -> "Profile | None":
+        """The profile of judged rows, ``None`` if there is none."""
         profile = profile_in(self.store, dataset, digest)
-        if profile is None or record is None:
+        if profile is None or self.record is None or dataset != self.record.id:
             return profile
-        return with_pairs_of(record, profile, lambda: self._rows(dataset, digest))
+        return with_pairs_of(self.record, profile, lambda: self._rows(dataset, digest))
 
     def _rows(self, dataset: str, digest: str) -> "pa.Table | None":
         from aims_pipelines.core.errors import StoreUnavailable
@@ -112,13 +112,13 @@ def known_before(record: "DatasetRecord", limits: "Limits", *, partition: str, e
     mine = [version for version in published if version.partition == partition]
     head = mine[-1] if mine else None
     references = _references(published, limits, partition)
-    profile = cache(partial(earlier.profile, record.id, record=record))  # reference and current version are often the same
+    profile = cache(partial(earlier.profile, record.id))  # reference and current version are often the same
     return Known(
         head=head,
         current=profile(head.digest) if head else None,
         reference=merged_profile(references, profile, shared_only=True) if references else None,
         references=references,
-        preceding=_preceding(record, limits, earlier=earlier),
+        preceding=_preceding(record.id, limits, earlier=earlier),
         others=_others(record, earlier=earlier),
     )
 
@@ -135,12 +135,12 @@ def _references(published: "Sequence[Version]", limits: "Limits", partition: str
     return tuple(published[:1] if limits.drift_reference is Reference.FIRST else published[-1:])
 
 
-def _preceding(record: "DatasetRecord", limits: "Limits", *, earlier: Earlier) -> "tuple[Profile, ...]":
+def _preceding(dataset: str, limits: "Limits", *, earlier: Earlier) -> "tuple[Profile, ...]":
     from aims_pipelines.records.models import Inconclusive
 
     if limits.drift_inconclusive is not Inconclusive.POOL:
         return ()
-    found = (earlier.profile(record.id, digest, record) for digest in earlier.poolable(record.id))
+    found = (earlier.profile(dataset, digest) for digest in earlier.poolable(dataset))
     return tuple(profile for profile in found if profile is not None)
 
 

@@ -43,16 +43,20 @@ def _compare(
         labels=() if label is None else (label.column,),
         ignore=_ignored(candidate, reference),
     )
-    counted = {*reference.pairs, *current.pairs}
-    return (
-        *findings,
-        *(
-            inconclusive(
-                pair_name(pair), "neither window has both as columns of numbers or categories, so nothing was counted"
-            )
-            for pair in sorted(declared - counted)
-        ),
+    told = {finding.target for finding in findings}
+    unsaid = [pair for pair in sorted(declared) if pair_name(pair) not in told]
+    return (*findings, *(_uncounted(pair, reference, current) for pair in unsaid))
+
+
+def _uncounted(pair: tuple[str, str], reference: Profile, current: Profile) -> Finding:
+    """A declared pair that nothing could be said of is not passed over."""
+    absent = [name for name in pair if name not in reference.columns or name not in current.columns]
+    reason = (
+        f"{absent[0]} is not a column of both windows"
+        if absent
+        else "neither window was counted by this pair, which has to be of numbers or categories"
     )
+    return inconclusive(pair_name(pair), reason)
 
 
 def _with_pairs(profile: Profile, declared: Collection[tuple[str, str]]) -> Profile:

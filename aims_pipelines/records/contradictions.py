@@ -240,7 +240,9 @@ def _pairs(record: DatasetRecord, document: Document) -> Iterator[Fault]:
             )
         elif frozenset(pair) in seen:
             yield Fault(
-                where=document.where(path), expected="each pair once", found=f"the pair of {seen[frozenset(pair)]}"
+                where=document.where(path),
+                expected="each pair once",
+                found=f"the pair of {seen[frozenset(pair)]}",
             )
         seen.setdefault(frozenset(pair), index)
         for position, name in enumerate(dict.fromkeys(pair)):

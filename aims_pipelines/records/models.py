@@ -274,7 +274,8 @@ class DatasetRecord(Envelope):
         (), description="Protected attributes judged together."
     )
     pairs: tuple[tuple[str, str], ...] = Field(
-        (), description="Pairs of columns, numbers or categories, whose dependence on each other must not drift."
+        (),
+        description="Pairs of columns, numbers or categories, whose dependence on each other must not drift.",
     )
     subject: str | None = Field(None, description="Column that identifies the person a row is about.")
     time: str | None = Field(None, description="Column with the event time.")
