@@ -1,7 +1,7 @@
 """The command ``aims``: wires the commands, prints errors, maps them to exit codes.
 
 0 means done and nothing refused; 1 refused by a gate, or evidence that does not verify; 2 bad usage or input; 3 (of
-``aims compare`` and ``aims replay``) that the rows, or the past, could not tell.
+``aims chart``, ``aims compare`` and ``aims replay``) that the rows, or the past, could not tell.
 """
 
 import io
@@ -23,6 +23,7 @@ _COMMANDS = (
     "card",
     "profile",
     "compare",
+    "chart",
     "replay",
 )
 _READER_WENT_AWAY = 141  # as the shell says it: 128 and the number of SIGPIPE
