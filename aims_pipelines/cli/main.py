@@ -1,7 +1,8 @@
 """The command ``aims``: wires the commands, prints errors, maps them to exit codes.
 
 0 means done and nothing refused; 1 refused by a gate, or evidence that does not verify; 2 bad usage or input; 3 (of
-``aims chart``, ``aims compare`` and ``aims replay``) that the rows, or the past, could not tell.
+``aims compare``, ``aims chart``, ``aims replay`` and ``aims performance``) that the rows, the past, or the labels could
+not tell.
 """
 
 import io
@@ -25,6 +26,7 @@ _COMMANDS = (
     "compare",
     "chart",
     "replay",
+    "performance",
 )
 _READER_WENT_AWAY = 141  # as the shell says it: 128 and the number of SIGPIPE
 _HOMES = {"schema": "validate"}

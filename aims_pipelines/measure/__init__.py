@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from aims_pipelines.measure.charting import StatisticChart, chart
     from aims_pipelines.measure.comparison import Comparison, compare
     from aims_pipelines.measure.frames import profile_frame, to_arrow
+    from aims_pipelines.measure.in_service import performance
     from aims_pipelines.measure.kernel import Measured, content_digest, measure, profile_table
     from aims_pipelines.measure.periods import profile_periods
     from aims_pipelines.measure.readers import measure_file, open_batches, read_table
@@ -33,6 +34,7 @@ __all__ = [
     "merge",
     "merge_all",
     "open_batches",
+    "performance",
     "profile_file",
     "profile_frame",
     "profile_periods",
@@ -59,6 +61,7 @@ _HOMES = {
     "measure_file": "aims_pipelines.measure.readers",
     "merge": "aims_pipelines.stats.merge",
     "merge_all": "aims_pipelines.stats.merge",
+    "performance": "aims_pipelines.measure.in_service",
     "open_batches": "aims_pipelines.measure.readers",
     "profile_file": "aims_pipelines.measure.table_files",
     "profile_frame": "aims_pipelines.measure.frames",

@@ -86,17 +86,17 @@ def periods_of(
     pairs: Sequence[tuple[str, str]] = (),
 ) -> dict[str, Profile]:
     """As :func:`profile_periods`, of files that were opened."""
-    every = _period(every)
-    _check_time(table.schema, time)
+    every = period_of(every)
+    check_time(table.schema, time)
     found: dict[int | None, Profile] = {}
     for place in range(len(table.files)):
         passes: dict[int | None, Pass] = {}
         with table.reading(place) as (schema, windows):
             for window in windows:
-                for number, part in _parts(window, schema, time, every):
+                for number, part in parts_by_period(window, schema, time, every):
                     if number not in passes:
                         passes[number] = Pass(schema, groups=groups, rows=rows, keys=keys, pairs=pairs)
-                        _check_number({*found, *passes}, time, every)
+                        check_number({*found, *passes}, time, every)
                     passes[number].run([TableWindow(part)])
         for number, run in passes.items():
             found[number] = merge(found.get(number, empty_profile()), run.result().profile)
@@ -105,10 +105,10 @@ def periods_of(
     return {**named, MISSING: found[None]} if None in found else named
 
 
-def _parts(
+def parts_by_period(
     window: Window, schema: pa.Schema, time: str, every: Period
 ) -> Iterator[tuple[int | None, pa.Table]]:
-    """The rows of a window, period by period."""
+    """The rows of a window, period by period; those without a time under ``None``."""
     table = pa.table([window.column(index) for index in range(len(schema))], names=schema.names)
     lowered = lower(one_array(table.column(time)))
     assert isinstance(lowered, Numbers)  # noqa: S101 - as times are
@@ -170,7 +170,12 @@ _NAMES: Mapping[Period, Callable[[int], str]] = {
 }
 
 
-def _period(every: Period | str) -> Period:
+def period_of(every: Period | str) -> Period:
+    """Length of a period by its name.
+
+    Raises:
+        BadInput: There is none of this name.
+    """
     try:
         return Period(every)
     except ValueError:
@@ -179,7 +184,12 @@ def _period(every: Period | str) -> Period:
         ) from None
 
 
-def _check_time(schema: pa.Schema, time: str) -> None:
+def check_time(schema: pa.Schema, time: str) -> None:
+    """Refuse a column that is not there or holds no times.
+
+    Raises:
+        BadInput: So it is.
+    """
     times = [field.name for field in schema if kind_of(field.type) is Kind.TEMPORAL]
     if time in times:
         return
@@ -194,7 +204,12 @@ def _check_time(schema: pa.Schema, time: str) -> None:
     )
 
 
-def _check_number(numbers: set[int | None], time: str, every: Period) -> None:
+def check_number(numbers: set[int | None], time: str, every: Period) -> None:
+    """Refuse more periods than can be tallied.
+
+    Raises:
+        BadInput: There are more than ``MOST_PERIODS``.
+    """
     if len(numbers) > MOST_PERIODS:
         raise BadInput(
             Fault(

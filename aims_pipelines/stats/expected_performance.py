@@ -52,12 +52,14 @@ class ExpectedPerformance:
 MEASURES = ("accuracy", "precision", "recall", "selection rate", "roc auc")
 
 
-def expected_performance(window: ScoreTable, reference: ScoreTable | CalibrationMap) -> ExpectedPerformance:
+def expected_performance(
+    window: ScoreTable, reference: ScoreTable | CalibrationMap | Refusal
+) -> ExpectedPerformance:
     """Estimate a window's performance without its labels.
 
     Args:
         window: Scores of the window; its labels are not looked at.
-        reference: Labelled scores of the reference window; or the map learnt from them, for many windows.
+        reference: Labelled scores of the reference window; or what was learnt from them, for many windows.
 
     Returns:
         Estimates of what the measures would turn out as if every label of the window were known. ``selection rate`` is
@@ -70,15 +72,19 @@ def expected_performance(window: ScoreTable, reference: ScoreTable | Calibration
         projection as in van der Vaart (1998), Asymptotic Statistics, chapter 11.
     """
     learnt = calibrate(reference) if isinstance(reference, ScoreTable) else reference
-    refusal = _outside(window, learnt) if isinstance(learnt, CalibrationMap) else learnt
-    selected = _selection_rate(window)
-    if isinstance(learnt, Refusal) or refusal is not None:
-        why = refusal if refusal is not None else Refusal(reason="")
-        figures = dict.fromkeys(MEASURES, unknown(window.rows)) | {"selection rate": selected}
-        refusals = {name: why for name in MEASURES if not figures[name].known}
-        unseen = _unseen(window, learnt) if isinstance(learnt, CalibrationMap) else math.nan
-        return ExpectedPerformance(figures=figures, refusals=refusals, unseen=unseen)
-    return _estimated(window, learnt, selected)
+    if isinstance(learnt, Refusal):
+        return _refused(window, learnt, math.nan)
+    refusal = outside(window, learnt)
+    if refusal is not None:
+        return _refused(window, refusal, _unseen(window, learnt))
+    return _estimated(window, learnt, _selection_rate(window))
+
+
+def _refused(window: ScoreTable, refusal: Refusal, unseen: float) -> ExpectedPerformance:
+    """Nothing but what can be counted."""
+    figures = dict.fromkeys(MEASURES, unknown(window.rows)) | {"selection rate": _selection_rate(window)}
+    refusals = {name: refusal for name in MEASURES if not figures[name].known}
+    return ExpectedPerformance(figures=figures, refusals=refusals, unseen=unseen)
 
 
 def _estimated(window: ScoreTable, learnt: CalibrationMap, selected: Estimate) -> ExpectedPerformance:
@@ -147,8 +153,8 @@ def _unseen(window: ScoreTable, learnt: CalibrationMap) -> float:
     return float(window.counts[few].sum()) / window.rows
 
 
-def _outside(window: ScoreTable, learnt: CalibrationMap) -> Refusal | None:
-    """Why the reference says nothing about a window."""
+def outside(window: ScoreTable, learnt: CalibrationMap) -> Refusal | None:
+    """Why the reference says nothing about the scores of a window; ``None`` if it does."""
     if not window.rows:
         return Refusal(reason="the window has no rows with a score", rows_needed=1)
     near = learnt.labels_near(window.log_odds)

@@ -4,15 +4,19 @@ import json
 import math
 import re
 import xml.etree.ElementTree as ET
+from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
 from aims_pipelines.cli.main import app
 from aims_pipelines.core.errors import BadInput
-from aims_pipelines.measure import merge_all, profile_file, read_profile
+from aims_pipelines.measure import merge_all, profile_file, read_profile, to_bytes
+from aims_pipelines.resources.project import find_project
+from aims_pipelines.storage.dataset_tables import Version
 
 
 def loans(months: int, *, moved_from: int = 99) -> pd.DataFrame:
@@ -189,3 +193,43 @@ def test_files_of_a_folder_are_taken_as_people_count(tmp_path, folder, run):
     told = json.loads(run("chart", tmp_path, "--of", "rows", "--format", "json").output)
     assert [point["name"] for point in told["charts"][0]["points"]] == ["w1", "w2", "w9", "w10", "w11", "w12"]
     assert told["status"] == "inconclusive"
+
+
+def published(project, partition: str, number: int, profile) -> None:
+    """Publish a version of ``loans`` whose rows nobody has."""
+    head = project.store.head("loans", partition)
+    version = Version(
+        dataset="loans", partition=partition, number=number, digest=f"sha256:{partition}-{number}",
+        rows=profile.rows, evidence="e", run_id="r", published_at=datetime.now(UTC),
+    )  # fmt: skip
+    with (
+        project.store.claimed("loans", partition, expect=head, run_id="r"),
+        project.database.write() as connection,
+    ):
+        project.store.describe_content(
+            "loans", version.digest, schema=pa.schema([]), profile=to_bytes(profile), connection=connection
+        )
+        project.store.publish(version, expect=head, connection=connection)
+
+
+@pytest.mark.parametrize("partitioned", [False, True])
+def test_published_versions_or_current_partitions_of_a_dataset_are_charted(
+    partitioned, written, tmp_path, monkeypatch, run
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "aims.toml").write_text("")
+    project = find_project()
+    files = sorted((written / "moved").iterdir())
+    if partitioned:
+        published(project, files[0].stem, 1, read_profile(files[-1]))  # superseded below
+    for number, file in enumerate(files):
+        made = read_profile(file)
+        published(project, file.stem if partitioned else "", 2 if partitioned else number + 1, made)
+    result = run("chart", "--dataset", "loans", "--of", "mean(amount)", "--format", "json")
+    assert result.exit_code == 1, result.output
+    points = json.loads(result.output)["charts"][0]["points"]
+    assert [point["name"] for point in points] == [
+        file.stem if partitioned else f"version {number}" for number, file in enumerate(files, 1)
+    ]
+    means = [read_profile(file).columns["amount"].moments.mean for file in files]
+    assert [point["value"] for point in points] == means

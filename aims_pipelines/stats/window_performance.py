@@ -1,0 +1,247 @@
+"""Windows of a model in service, and their labels held against their scores: alone, or small ones with neighbours."""
+
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from aims_pipelines.core.verdict import Finding, Status, worst
+from aims_pipelines.stats.banding import level_order
+from aims_pipelines.stats.calibration_map import CalibrationMap, Refusal, calibrate
+from aims_pipelines.stats.estimates import Estimate
+from aims_pipelines.stats.expected_performance import ExpectedPerformance, expected_performance
+from aims_pipelines.stats.intervals import simultaneous
+from aims_pipelines.stats.label_surprise import judge, surprises
+from aims_pipelines.stats.realised_performance import Measure, realised_performance
+from aims_pipelines.stats.score_table import ScoreTable, merge_scores, of_known
+
+Tables = Mapping[str, ScoreTable]
+#: Most windows that one is judged together with.
+_MOST_NEIGHBOURS = 24
+# Errors and positives, each window alone and with its neighbours.
+_TESTS_A_WINDOW = 4
+_NO_GROUP = Refusal(
+    reason="the reference has no rows of this group", remedy="Take a reference that holds such rows."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowPerformance:
+    """What is known of a window, or of a group in it.
+
+    Args:
+        name: How readers call the window.
+        rows: Rows with a score.
+        unscored: Rows without one.
+        coverage: Share of the scored rows whose label is known; NaN without rows.
+        mature: Whether that is enough to judge by.
+        pending: Whether its labels are not due yet.
+        realised: By measure, from the known labels.
+        expected: What the scores let expect of all rows.
+        findings: Judgements of the labels against the scores.
+    """
+
+    name: str
+    rows: int
+    unscored: int
+    coverage: float
+    mature: bool
+    pending: bool
+    realised: Mapping[Measure, Estimate]
+    expected: ExpectedPerformance
+    findings: tuple[Finding, ...]
+
+    @property
+    def status(self) -> Status:
+        """The worst of its findings."""
+        return worst(finding.status for finding in self.findings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """The terms on which windows are judged.
+
+    Args:
+        coverage: Share of a window's labels that must be known, in (0, 1].
+        tolerance: Largest acceptable difference between labels and scores, a fraction in (0, 1).
+        confidence: Coverage of the intervals of all judged windows together, in (0, 1).
+    """
+
+    coverage: float
+    tolerance: float
+    confidence: float
+
+
+def learn(reference: ScoreTable, terms: Terms) -> CalibrationMap | Refusal:
+    """Calibrate on a reference, if enough of its labels are known."""
+    if reference.rows and reference.coverage < terms.coverage:
+        return Refusal(
+            reason=f"{reference.coverage:.0%} of the reference's labels are known, {terms.coverage:.0%} are needed",
+            rows_needed=math.ceil(terms.coverage * reference.rows),
+            remedy="Take a reference window whose labels have come.",
+        )
+    return calibrate(reference)
+
+
+def describe(
+    name: str, table: ScoreTable, learnt: CalibrationMap | Refusal, terms: Terms
+) -> WindowPerformance:
+    """What is known of a window, which is not judged."""
+    return WindowPerformance(
+        name=name,
+        rows=table.rows,
+        unscored=table.unscored,
+        coverage=table.coverage,
+        mature=table.coverage >= terms.coverage,  # NaN is not
+        pending=True,
+        realised=realised_performance(table),
+        expected=expected_performance(table, learnt),
+        findings=(),
+    )
+
+
+def judge_windows(
+    windows: Tables,
+    learnt: CalibrationMap | Refusal,
+    terms: Terms,
+    *,
+    pending: Collection[str],
+    tested: int = 0,
+    group: str = "",
+) -> tuple[WindowPerformance, ...]:
+    """Judge windows by their labels.
+
+    A window with too few labels is judged together with those before it, as many as it takes, or with later ones where
+    there are none before; unless its own figure, taken by itself, lies on the other side of the tolerance.
+
+    Args:
+        windows: By name, in order of time.
+        learnt: What the reference says of scores.
+        terms: Terms of judgement.
+        pending: Names of windows that are not judged.
+        tested: Windows that share the confidence; those judged here if fewer.
+        group: The group that these are the windows of.
+    """
+    due = [name for name in windows if name not in pending]
+    level = simultaneous(terms.confidence, _TESTS_A_WINDOW * max(tested, len(due)))
+    told = {name: describe(name, table, learnt, terms) for name, table in windows.items()}
+    known = {name: of_known(windows[name]) for name in due if told[name].mature}
+    for name in due:
+        target = f"{name} ({group})" if group else name
+        findings: tuple[Finding, ...] = (_immature(windows[name], terms, target),)
+        if name in known and isinstance(learnt, Refusal):
+            findings = (_open(target, learnt),)
+        elif name in known and not isinstance(learnt, Refusal):
+            asked = partial(_asked, learnt=learnt, terms=terms, level=level, target=target)
+            findings = _findings(name, known, asked)
+        told[name] = replace(told[name], pending=False, findings=findings)
+    return tuple(told.values())
+
+
+def judge_groups(
+    windows: Mapping[str, Mapping[str, Tables]],
+    reference: Mapping[str, Tables],
+    terms: Terms,
+    *,
+    pending: Collection[str],
+) -> dict[str, dict[str, tuple[WindowPerformance, ...]]]:
+    """Judge windows within groups, each calibrated on its own rows of the reference.
+
+    Args:
+        windows: By window, grouping and level.
+        reference: By grouping and level.
+        terms: Terms of judgement.
+        pending: Names of windows that are not judged.
+    """
+    tested = sum(
+        len(levels)
+        for name, groupings in windows.items()
+        if name not in pending
+        for levels in groupings.values()
+    )
+    found: dict[str, dict[str, tuple[WindowPerformance, ...]]] = {}
+    for grouping in dict.fromkeys(one for groupings in windows.values() for one in groupings):
+        parts = {name: groupings.get(grouping, {}) for name, groupings in windows.items()}
+        found[grouping] = {}
+        for level in sorted({level for levels in parts.values() for level in levels}, key=level_order):
+            own = reference.get(grouping, {}).get(level)
+            found[grouping][level] = judge_windows(
+                {name: levels[level] for name, levels in parts.items() if level in levels},
+                _NO_GROUP if own is None else learn(own, terms),
+                terms,
+                pending=pending,
+                tested=tested,
+                group=f"{grouping} {level}",
+            )
+    return found
+
+
+def _findings(
+    name: str, known: Tables, asked: Callable[[ScoreTable], tuple[Finding, ...]]
+) -> tuple[Finding, ...]:
+    """The findings of a window; those that it is too small for are told together with its neighbours."""
+    answers = {finding.measure: finding for finding in asked(known[name])}
+    open_ones = {measure for measure, finding in answers.items() if finding.status is Status.INCONCLUSIVE}
+    table = known[name]
+    for count, neighbour in enumerate(_neighbours(name, list(known)), 2):
+        if not open_ones:
+            break
+        table = merge_scores([table, known[neighbour]])
+        for together in asked(table):
+            if together.measure in open_ones and together.status is not Status.INCONCLUSIVE:
+                open_ones.remove(together.measure)
+                answers[together.measure] = _agreed(answers[together.measure], together, count)
+    return tuple(answers.values())
+
+
+def _agreed(alone: Finding, together: Finding, count: int) -> Finding:
+    """What is found of a window with its neighbours, unless by itself it points elsewhere."""
+    assert alone.observed is not None and alone.limit is not None  # noqa: S101 - as judged
+    if (abs(alone.observed) > alone.limit) is not (together.status is Status.FAIL):
+        return alone
+    return replace(
+        alone,
+        status=together.status,
+        reason=f"{together.reason}, over {count} windows",
+        rows_needed=None,
+        remedy=together.remedy,
+    )
+
+
+def _asked(
+    table: ScoreTable, *, learnt: CalibrationMap, terms: Terms, level: float, target: str
+) -> tuple[Finding, ...]:
+    found = surprises(table, learnt)
+    if isinstance(found, Refusal):
+        return (_open(target, found),)
+    return tuple(judge(one, target=target, tolerance=terms.tolerance, confidence=level) for one in found)
+
+
+def _neighbours(name: str, names: Sequence[str]) -> Sequence[str]:
+    """Windows before one, the nearest first, then those after it."""
+    place = list(names).index(name)
+    return [*reversed(names[:place]), *names[place + 1 :]][:_MOST_NEIGHBOURS]
+
+
+def _immature(table: ScoreTable, terms: Terms, target: str) -> Finding:
+    if not table.rows:
+        return _open(target, Refusal(reason="there are no scored rows", remedy="Look for its predictions."))
+    return _open(
+        target,
+        Refusal(
+            reason=f"{table.coverage:.0%} of the labels are known, {terms.coverage:.0%} are needed",
+            rows_needed=math.ceil(terms.coverage * table.rows),
+            remedy="Wait for labels, or say that they are not due yet.",
+        ),
+    )
+
+
+def _open(target: str, refusal: Refusal) -> Finding:
+    return Finding(
+        target=target,
+        measure="labels against scores",
+        status=Status.INCONCLUSIVE,
+        reason=refusal.reason,
+        rows_needed=refusal.rows_needed,
+        remedy=refusal.remedy,
+    )

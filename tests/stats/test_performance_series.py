@@ -1,0 +1,214 @@
+"""Windows of a model in service: measured by late labels, held against their scores, and charted."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn import metrics
+
+from aims_pipelines.core.verdict import Status
+from aims_pipelines.stats.calibration_map import Refusal, calibrate
+from aims_pipelines.stats.label_surprise import ERRORS, POSITIVES, judge, surprises
+from aims_pipelines.stats.performance_series import performance_series
+from aims_pipelines.stats.realised_performance import Measure, realised_performance, standard_error
+from aims_pipelines.stats.score_table import score_table
+
+
+def expit(values):
+    return 1.0 / (1.0 + np.exp(-values))
+
+
+def drawn(draw, rows, *, centre=-1.0, slope=1.2, known=1.0):
+    """Scores and labels of a window; with another slope the same score means something else."""
+    log_odds = draw.normal(centre, 1.5, rows)
+    labels = (draw.random(rows) < expit(slope * log_odds)).astype(float)
+    labels[draw.random(rows) >= known] = np.nan
+    return score_table(expit(log_odds), labels)
+
+
+def test_realised_figures_are_those_of_scikit_learn():
+    draw = np.random.default_rng(1)
+    scores, labels = draw.beta(1, 2, 700), draw.integers(0, 2, 700).astype(float)
+    known = draw.random(700) < 0.8
+    found = realised_performance(score_table(scores, np.where(known, labels, np.nan), threshold=0.4))
+    seen, truth, chosen = scores[known], labels[known], scores[known] >= 0.4
+    expected = {
+        Measure.ERROR_RATE: 1 - metrics.accuracy_score(truth, chosen),
+        Measure.ACCURACY: metrics.accuracy_score(truth, chosen),
+        Measure.PRECISION: metrics.precision_score(truth, chosen),
+        Measure.RECALL: metrics.recall_score(truth, chosen),
+        Measure.SELECTION_RATE: (scores >= 0.4).mean(),
+        Measure.ROC_AUC: metrics.roc_auc_score(truth, seen),
+        Measure.LOG_LOSS: metrics.log_loss(truth, seen),
+    }
+    assert {name: found[name].value for name in expected} == pytest.approx(expected, abs=5e-4)
+    losses = -np.log(np.where(truth == 1.0, seen, 1.0 - seen))
+    assert standard_error(found[Measure.LOG_LOSS]) == pytest.approx(
+        losses.std(ddof=1) / math.sqrt(known.sum()), rel=0.01
+    )
+
+
+@pytest.mark.parametrize("centre", [-1.0, 0.2], ids=["as in the reference", "covariates moved"])
+def test_without_concept_drift_labels_hardly_ever_contradict_scores(centre):
+    draw, failed = np.random.default_rng(2), 0
+    for _ in range(150):
+        reference = drawn(draw, 3000)
+        windows = {str(number): drawn(draw, 1000, centre=centre) for number in range(4)}
+        failed += performance_series(reference, windows, tolerance=0.02).status is Status.FAIL
+    assert failed <= 8  # 0.05 of 150, and no more
+
+
+def test_differences_between_labels_and_scores_are_standard_normal_by_their_error():
+    draw, scores = np.random.default_rng(3), []
+    for _ in range(500):
+        found = surprises(drawn(draw, 2000, centre=-0.8), calibrate(drawn(draw, 3000)))
+        if not isinstance(found, Refusal):
+            scores.append([one.value / math.sqrt(one.by_chance + one.by_map) for one in found])
+    assert len(scores) > 480
+    assert np.mean(scores, axis=0) == pytest.approx([0.0, 0.0], abs=0.15)
+    assert np.std(scores, axis=0) == pytest.approx([1.0, 1.0], abs=0.12)
+
+
+def test_a_changed_relation_is_found_by_late_labels_and_not_by_the_estimate():
+    draw = np.random.default_rng(4)
+    reference = drawn(draw, 4000)
+    windows = {
+        "before": drawn(draw, 2000),
+        "changed": drawn(draw, 2000, slope=0.4),
+        "changed, labels to come": drawn(draw, 2000, slope=0.4, known=0.0),
+    }
+    series = performance_series(reference, windows, pending=1)
+    before, changed, waiting = series.windows
+    assert [before.status, changed.status, series.status] == [Status.PASS, Status.FAIL, Status.FAIL]
+    assert {finding.measure for finding in series.failures} >= {ERRORS}
+    figures = [window.expected.figures["accuracy"].value for window in series.windows]
+    assert max(figures) - min(figures) < 0.02
+    assert changed.realised[Measure.ACCURACY].value < before.realised[Measure.ACCURACY].value - 0.05
+    assert not waiting.realised[Measure.ACCURACY].known
+
+
+def test_harder_cases_move_the_estimate_and_are_no_concept_drift():
+    draw = np.random.default_rng(5)
+    series = performance_series(
+        drawn(draw, 6000), {"easy": drawn(draw, 4000), "hard": drawn(draw, 4000, centre=0.2)}
+    )
+    easy, hard = series.windows
+    assert series.status is Status.PASS
+    assert hard.expected.figures["accuracy"].value < easy.expected.figures["accuracy"].value - 0.03
+    low, high = hard.expected.figures["accuracy"].interval(0.99)
+    assert low < hard.realised[Measure.ACCURACY].value < high
+
+
+def test_positives_that_stay_away_are_found_although_fewer_errors_follow():
+    """As where the latest defaults are not recorded yet and count as paid."""
+    draw = np.random.default_rng(6)
+    window = drawn(draw, 3000, centre=-2.0)
+    late = (window.positives * 0.4).astype(np.int64)
+    window = replace(window, positives=late, negatives=window.negatives + window.positives - late)
+    series = performance_series(drawn(draw, 5000), {"now": window}, tolerance=0.04)
+    assert POSITIVES in {finding.measure for finding in series.failures}
+    assert series.failures[-1].observed < 0
+
+
+def test_a_slow_drift_that_no_window_shows_by_itself_signals_on_the_chart():
+    draw = np.random.default_rng(7)
+    slopes = [1.2] * 12 + [1.2 - 0.035 * step for step in range(1, 19)]
+    windows = {f"{number:02}": drawn(draw, 1500, slope=slope) for number, slope in enumerate(slopes)}
+    series = performance_series(drawn(draw, 5000), windows, tolerance=0.15)
+    assert series.failures == ()
+    assert series.chart.status is Status.FAIL
+    assert series.status is Status.FAIL
+    assert min(int(point.name) for point in series.chart.signals) >= 12
+
+
+@pytest.mark.parametrize("charted", [Measure.LOG_LOSS, Measure.ROC_AUC])
+def test_other_figures_can_be_charted(charted):
+    draw = np.random.default_rng(8)
+    windows = {f"{number:02}": drawn(draw, 800, slope=0.2 if number >= 12 else 1.2) for number in range(15)}
+    chart = performance_series(drawn(draw, 3000), windows, charted=charted).chart
+    assert chart.status is Status.FAIL
+    assert chart.points[0].value == pytest.approx(realised_performance(windows["00"])[charted].value)
+
+
+@pytest.mark.parametrize(
+    ("windows", "words"),
+    [
+        ({"rows": 2000, "known": 0.5}, "of the labels are known, 80% are needed"),
+        ({"rows": 0}, "there are no scored rows"),
+        ({"rows": 2000, "known": 0.0}, "0% of the labels are known"),
+        ({"rows": 60}, "too few labels to tell"),
+        ({"rows": 2000, "centre": 9.0}, "the reference has fewer than 10 labels"),
+    ],
+    ids=["half the labels", "empty", "no labels", "small", "scores never seen"],
+)
+def test_nothing_passes_on_what_cannot_tell(windows, words):
+    draw = np.random.default_rng(9)
+    series = performance_series(drawn(draw, 3000), {"now": drawn(draw, **windows)})
+    assert series.status is Status.INCONCLUSIVE
+    assert any(words in finding.reason for finding in series.windows[0].findings)
+
+
+@pytest.mark.parametrize(("rows", "known"), [(80, 1.0), (4000, 0.5)], ids=["few labels", "labels not known"])
+def test_a_poor_reference_judges_nothing_and_says_why(rows, known):
+    draw = np.random.default_rng(10)
+    series = performance_series(drawn(draw, rows, known=known), {"now": drawn(draw, 2000)})
+    assert series.status is Status.INCONCLUSIVE
+    assert series.refusal.reason
+    assert series.windows[0].realised[Measure.ACCURACY].known
+    assert not series.windows[0].expected.figures["accuracy"].known
+
+
+def test_only_windows_whose_labels_are_due_are_judged():
+    draw = np.random.default_rng(11)
+    windows = {"old": drawn(draw, 3000), "new": drawn(draw, 3000, known=0.1)}
+    assert performance_series(drawn(draw, 5000), windows).status is Status.INCONCLUSIVE
+    assert performance_series(drawn(draw, 5000), windows, pending=1).status is Status.PASS
+    none_due = performance_series(drawn(draw, 5000), windows, pending=2)
+    assert none_due.status is Status.INCONCLUSIVE
+    assert none_due.chart is None
+
+
+def test_the_rows_that_are_said_to_be_needed_are_enough_and_fewer_are_not():
+    draw = np.random.default_rng(12)
+    learnt = calibrate(drawn(draw, 50_000))
+    surprise = replace(surprises(drawn(draw, 200), learnt)[0], value=0.01)
+    needed = judge(surprise, target="", tolerance=0.05, confidence=0.99).rows_needed
+
+    def answer(rows):
+        more = replace(surprise, rows=rows, by_chance=surprise.by_chance * 200 / rows)
+        return judge(more, target="", tolerance=0.05, confidence=0.99).status
+
+    assert [answer(needed), answer(needed - 2)] == [Status.PASS, Status.INCONCLUSIVE]
+    vague = replace(surprise, by_map=0.01)
+    assert judge(vague, target="", tolerance=0.05, confidence=0.99).rows_needed is None
+
+
+def test_groups_are_calibrated_by_themselves_and_a_drop_in_one_fails_the_whole():
+    draw = np.random.default_rng(13)
+    reference = {"sex": {"f": drawn(draw, 3000, slope=0.8), "m": drawn(draw, 3000)}}
+    whole = drawn(draw, 6000)
+
+    def series(**groups):
+        return performance_series(
+            whole, {"now": drawn(draw, 4000)}, reference_groups=reference, groups={"now": {"sex": groups}}
+        )
+
+    right = series(f=drawn(draw, 3000, slope=0.8), m=drawn(draw, 3000))
+    assert right.status is Status.PASS
+    assert [group[0].status for group in right.groups["sex"].values()] == [Status.PASS, Status.PASS]
+    small = series(f=drawn(draw, 30, slope=0.8), m=drawn(draw, 3000), x=drawn(draw, 50))
+    assert small.status is Status.PASS
+    assert small.groups["sex"]["x"][0].status is Status.INCONCLUSIVE
+    dropped = series(f=drawn(draw, 3000, slope=-0.3), m=drawn(draw, 3000))
+    assert dropped.status is Status.FAIL
+    assert {finding.target for finding in dropped.failures} == {"now (sex f)"}
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"coverage": 0.0}, {"tolerance": 1.0}, {"pending": -1}, {"baseline": 4}, {"coverage": math.nan}]
+)
+def test_terms_out_of_range_are_refused(wrong):
+    draw = np.random.default_rng(14)
+    with pytest.raises(ValueError, match=r"at least|in \(0, 1"):
+        performance_series(drawn(draw, 500), {"now": drawn(draw, 500)}, **wrong)
