@@ -16,6 +16,7 @@ FEWEST_ROWS = 200
 MOST_CLASSES = 20
 MOST_GROUPS = 50
 FEWEST_SUBJECTS = 20
+_YES_AND_NO = (("true", "false"), ("1", "0"), ("1.0", "0.0"), ("yes", "no"), ("y", "n"), ("t", "f"))
 
 Task = Literal["classification", "regression"]
 
@@ -32,7 +33,8 @@ class Request:
         subject: Column that identifies the person a row is about, if there is one.
         time: Column with the event time, if there is one.
         task: Kind of prediction; told from the label if absent.
-        positive: The favourable or flagged value of the label, as text; the rarer class if absent.
+        positive: The favourable or flagged value of the label, as text; if absent, the one that says yes, or
+            the rarer class.
         null_values: Texts that mean missing, besides the empty field.
         today: The day of the request, from which review dates are counted.
     """
@@ -128,11 +130,22 @@ def task_of(request: Request, label: Column) -> Task:
 
 
 def positive_of(request: Request, label: Column) -> Scalar | None:
-    """The positive value of a classification label: as asked for, else the rarer class; ``None`` if not in it."""
+    """The positive value of a classification label; ``None`` if not in it.
+
+    As asked for; else the one that says yes, such as true of true and false or 1 of 0 and 1; else the rarer class.
+    """
     classes = label.values or {}
     if request.positive is None:
+        if says_yes := affirmative(label):
+            return says_yes[0]
         return min(classes, key=lambda value: (classes[value], str(value)), default=None)
     return next((value for value in classes if _text(value) == request.positive), None)
+
+
+def affirmative(label: Column) -> tuple[Scalar, ...]:
+    """The class that says yes, where the other one says no; empty where the classes say something else."""
+    by_text = {_text(value).lower(): value for value in label.values or {}}
+    return tuple(by_text[yes] for yes, no in _YES_AND_NO if by_text.keys() == {yes, no})
 
 
 def _named(request: Request) -> list[tuple[str, str]]:

@@ -382,10 +382,64 @@ def test_what_the_first_run_would_refuse_is_written_out_with_its_figure_and_a_da
 
 
 def test_nothing_is_accepted_that_needs_no_acceptance(data):
-    csv.write_csv(_table(20_000), data)
+    csv.write_csv(_table(50_000), data)
     created = create(_request(data))
     for record in load_records(created.folder / "governance").datasets.values():
         assert record.accepted == ()
+
+
+def test_what_the_next_table_may_miss_by_chance_is_accepted_too_with_room_for_chance_alone(data):
+    table = _table(8_000)
+    town = ["z" if index < 110 else name for index, name in enumerate(table["town"].to_pylist())]
+    csv.write_csv(table.set_column(4, "town", pa.array(town)), data)
+    created = create(_request(data, protected=("sex", "town")))
+    records = load_records(created.folder / "governance", today=TODAY)
+    whole = {(item.check, item.target): item for item in records.dataset("trial").accepted}
+    group = whole["representation", "town=z"]
+    assert "by chance" in group.reason
+    assert (group.observed, group.tolerance) == (
+        110,
+        45,
+    )  # three standard deviations of the difference of counts
+    model = {(item.check, item.target): item for item in records.system("trial_model").accepted}
+    assert all(item.tolerance <= 0.2 for item in model.values() if item.observed < 1)
+    assert (
+        model["fairness_gap", "town=z positives"].tolerance
+        < model["fairness_gap", "town=z positives"].observed
+    )
+    assert any(
+        line.startswith("representation: few rows, or hardly enough, of town=z") for line in created.look
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "positive"),
+    [
+        ((True, False), True),
+        ((1, 0), 1),
+        ((1.0, 0.0), 1.0),
+        (("yes", "no"), "yes"),
+        (("N", "Y"), "Y"),
+        (("a", "b"), "b"),
+    ],
+    ids=str,
+)
+def test_the_positive_value_is_the_one_that_says_yes_or_else_the_rarer(data, values, positive):
+    table = _table(600)
+    labels = pa.array([values[0] if index % 5 else values[1] for index in range(600)])
+    csv.write_csv(table.set_column(8, "paid", labels), data)
+    created = create(_request(data, positive=None))
+    assert load_records(created.folder / "governance").dataset("trial").label.positive == positive
+
+
+def test_what_cannot_be_accepted_comes_first_with_what_to_do(data):
+    table = _table(240)
+    csv.write_csv(table, data)
+    created = create(_request(data))
+    refusing = [line for line in created.look if "would refuse the first run" in line]
+    assert any(line.startswith("label_rate_gap[") and "min_group_size" in line for line in refusing)
+    figures = [line for line in created.look if "accepted until 20" in line]
+    assert created.look.index(refusing[-1]) < created.look.index(figures[0])
 
 
 def test_texts_that_mean_missing_by_custom_are_found_and_listed(data):
