@@ -104,15 +104,12 @@ def _candidate(
     profiles: "Mapping[str, Profile]",
     digests: Mapping[str, str],
 ) -> "Candidate":
-    from aims_pipelines.assets.measuring import groups_of, keys_of
+    from aims_pipelines.assets.measuring import measure_by
     from aims_pipelines.checks.candidate import Candidate, InputVersion
     from aims_pipelines.checks.rows import batches_of
-    from aims_pipelines.measure import measure
 
     record = records.dataset(item.dataset)
-    measured = measure(
-        item.table, groups=groups_of(record, item.table.schema), keys=keys_of(record, item.table.schema)
-    )
+    measured = measure_by(record, item.table)
     return Candidate(
         asset=item.dataset,
         record=record,
