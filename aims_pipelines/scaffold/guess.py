@@ -120,6 +120,8 @@ def _is_key(column: Column, request: Request) -> bool:
         return False
     if column.name == request.subject:
         return True
+    if column.is_whole and column.maximum - column.minimum + 1 == column.rows:
+        return True  # a running number, whatever it is called
     return (
         column.type in {ColumnType.STRING, ColumnType.INTEGER} and _IDENTIFIER.search(column.name) is not None
     )

@@ -105,6 +105,7 @@ def control_chart(
     errors: Sequence[float] | None = None,
     rows: Sequence[int] | None = None,
     names: Sequence[str] | None = None,
+    reasons: Sequence[str] | None = None,
     scale: Scale = Scale.PLAIN,
     kind: ChartKind = ChartKind.EWMA,
     run_length: float = RUN_LENGTH,
@@ -122,6 +123,7 @@ def control_chart(
         rows: Rows of each window. With errors, the variance of a single row is taken from the windows before, so that
             a window that varies more within itself may not for that lie further away. Rates need them.
         names: How readers call the windows; their numbers from 1 if absent.
+        reasons: Why values are missing, where that is known; else empty.
         scale: On which scale windows vary alike.
         kind: What the chart adds up. A Shewhart chart finds large sudden shifts, the others small lasting ones.
         run_length: Windows up to a false alarm on average, in [10, 1e7].
@@ -143,8 +145,8 @@ def control_chart(
         >>> chart.status.value, [point.name for point in chart.signals]
         ('fail', ['8'])
     """
-    if any(len(item) != len(values) for item in (errors, rows, names) if item is not None):
-        raise ValueError("errors, rows and names must be as many as the values")
+    if any(len(item) != len(values) for item in (errors, rows, names, reasons) if item is not None):
+        raise ValueError("errors, rows, names and reasons must be as many as the values")
     if scale is Scale.RATE and rows is None:
         raise ValueError("a chart of rates needs the rows of each window")
     if reference < FEWEST_KNOWN:
@@ -159,6 +161,8 @@ def control_chart(
     points: list[Point] = []
     for place in range(len(values)):
         unknown = windows.unknown(place)
+        if unknown and reasons is not None:
+            unknown = reasons[place] or unknown
         point = Point(
             name=str(names[place]) if names is not None else str(place + 1),
             value=float(values[place]),
@@ -265,9 +269,7 @@ def _alarm(points: list[Point], hysteresis: int) -> str:
     calm = 0
     while points[-1 - calm].state is State.RECOVERING:
         calm += 1
-    return (
-        f"in alarm since {first.name} ({began}); {calm} of {hysteresis} windows in control that would end it"
-    )
+    return f"in alarm since {first.name} ({began}); so far {calm} of the {hysteresis} windows in control that end it"
 
 
 def _odd(oddity: Oddity, points: list[Point]) -> str:
