@@ -5,7 +5,7 @@ import numpy as np
 from aims_pipelines.checks.candidate import Answer, Inapplicable
 from aims_pipelines.checks.model_candidate import ModelCandidate
 from aims_pipelines.checks.model_groups import levels, too_small, unseen
-from aims_pipelines.checks.model_rates import RATES, compare, decisions
+from aims_pipelines.checks.model_rates import PREDICTED, RATES, Comparison, compare, decisions
 from aims_pipelines.core.verdict import Finding, Status
 from aims_pipelines.stats.amplification import bias_amplification
 from aims_pipelines.stats.estimates import Estimate, mean
@@ -44,14 +44,8 @@ def _rates(candidate: ModelCandidate, attribute: str) -> list[Finding]:
     findings: list[Finding] = []
     for rate in RATES:
         compared = compare(candidate, attribute, rate, least=least)
-        judged = [finding for finding in (compared.gap, compared.ratio) if finding.limit is not None]
-        measured = [
-            finding
-            for finding in (compared.gap, compared.ratio)
-            if finding.limit is None and finding.status is Status.PASS
-        ]
-        findings += [*judged, *measured]
-        if judged:
+        findings += _worth_telling(compared, chosen_by_model=rate.noun == PREDICTED)
+        if compared.gap.limit is not None or compared.ratio.limit is not None:
             suffix = "" if rate.noun == "row" else f" {rate.noun}s"
             findings += [
                 too_small(f"{attribute}={level}{suffix}", members, least, noun=rate.noun)
@@ -64,6 +58,21 @@ def _rates(candidate: ModelCandidate, attribute: str) -> list[Finding]:
         attribute=attribute,
     )
     return [*findings, amplified]
+
+
+def _worth_telling(compared: Comparison, *, chosen_by_model: bool) -> list[Finding]:
+    """Gap and ratio: all that is judged, and what is measured besides.
+
+    That there are not two groups to compare is said once. Where the model itself chooses the members, it is said by the
+    groups that are too small: a person can accept those for a time, and a model that flags few is not worse for it.
+    """
+    told: list[Finding] = []
+    for finding in (compared.gap, compared.ratio):
+        figure = finding.observed is not None
+        again = not figure and (bool(told) or (chosen_by_model and bool(compared.small)))
+        if (finding.limit is not None and not again) or (finding.limit is None and figure):
+            told.append(finding)
+    return told
 
 
 def _errors(candidate: ModelCandidate, attribute: str) -> list[Finding]:

@@ -16,6 +16,7 @@ from aims_pipelines.stats.fairness import rate_gap, rate_ratio
 from aims_pipelines.stats.groups import GroupCount
 
 Mask = NDArray[np.bool_]
+PREDICTED: Final = "predicted positive"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,7 @@ RATES: Final[tuple[ComparedRate, ...]] = (
     ),
     ComparedRate(
         name="precision",
-        noun="predicted positive",
+        noun=PREDICTED,
         members=_selected,
         hits=_positive,
         max_gap=lambda limits: limits.max_precision_gap,
