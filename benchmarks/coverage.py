@@ -11,20 +11,22 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom, norm
+from scipy.stats import binom, multinomial, norm
 
-from aims_pipelines.stats import classification, intervals, regression
-from aims_pipelines.stats.estimates import Estimate, difference
+from aims_pipelines.stats import calibration, classification, intervals, regression
+from aims_pipelines.stats.estimates import Estimate, difference, mean
 from benchmarks.report import Goal, Report, Table
 
 Floats = NDArray[np.float64]
 Limits = tuple[float, float]
+Measured = tuple[Estimate, float]
 
 CONFIDENCE = 0.95
 _SEED = 20260101
-#: Members of a group from which coverage is held to a point.
+#: Members of a group from which coverage of rates is held to a point.
 SMALLEST = 10
-_RATES = (0.05, 0.95)
+#: Families of rates: all, and the small ones in which counts are coarsest.
+_RATES = ((0.05, 0.95), (0.02, 0.5))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,14 +36,14 @@ class Line:
     Args:
         name: What is estimated.
         size: Members, for people.
-        members: Members of the smallest group.
+        held: Whether it is held to a point at this size.
         coverage: Share of samples whose interval held the truth.
         error: Standard error of that share; 0 where nothing was simulated.
     """
 
     name: str
     size: str
-    members: int
+    held: bool
     coverage: float
     error: float = 0.0
 
@@ -59,14 +61,16 @@ class Sampled:
     """A figure of a sample, and how to draw a sample of which it is known.
 
     Args:
-        draw: Sample of some members to its estimate.
-        truth: What it estimates.
+        draw: Sample of some members, of one of several shapes in turn, to its estimate and what it estimates.
         sizes: Members of samples.
+        smallest: Members from which it is held to a point.
+        unit: What is counted, if not all members.
     """
 
-    draw: Callable[[np.random.Generator, int], Estimate]
-    truth: float
-    sizes: tuple[int, ...] = (20, 100, 1_000)
+    draw: Callable[[np.random.Generator, int, int], Measured]
+    sizes: tuple[int, ...] = (10, 20, 50, 200, 1_000)
+    smallest: int = 20
+    unit: str = ""
 
 
 #: Public intervals of ``stats.intervals`` over counts of two groups, and what they are about.
@@ -74,61 +78,124 @@ TWO_RATES: Mapping[str, TwoRates] = {
     "newcombe": TwoRates(limits=intervals.newcombe, truth=lambda p, q: p - q),
     "ratio": TwoRates(limits=intervals.ratio, truth=lambda p, q: p / q),
 }
-_TWO_SIZES = ((5, 5), (10, 10), (10, 100), (30, 30), (100, 100))
+_TWO_SIZES = ((5, 5), (10, 10), (10, 20), (10, 100), (30, 30), (100, 100))
 _ONE_SIZES = (5, 10, 20, 50, 200)
+_PAIRED_SIZES = (10, 20, 50, 100)
 
 
-def _scores(rng: np.random.Generator, n: int) -> tuple[Floats, Floats]:
-    """Labels, positive with a chance of a fifth, and scores whose classes lie one standard deviation apart."""
-    labels = (rng.random(n) < 0.2).astype(np.float64)
-    return labels, rng.standard_normal(n) + labels
+def _area(rng: np.random.Generator, turn: int, positives: int) -> Measured:
+    """Scores of four times as many negatives; positives lie 0 to 3 deviations higher and vary alike, half or twice."""
+    apart, wider = ((0.0, 1.0), (1.0, 1.0), (2.0, 1.0), (3.0, 1.0), (1.5, 2.0), (1.5, 0.5))[turn % 6]
+    labels = np.repeat([1.0, 0.0], [positives, 4 * positives])
+    scores = np.r_[rng.normal(apart, wider, positives), rng.standard_normal(4 * positives)]
+    return classification.roc_auc(labels, scores), float(norm.cdf(apart / math.hypot(1.0, wider)))
 
 
-def _decisions(rng: np.random.Generator, n: int) -> tuple[Floats, Floats]:
-    """Labels, positive with a chance of a fifth, and decisions: 80 % of positives and 90 % of the others are right."""
-    labels = (rng.random(n) < 0.2).astype(np.float64)
-    right = rng.random(n) < np.where(labels == 1.0, 0.8, 0.9)
-    return labels, np.where(right, labels, 1.0 - labels)
+def _decisions(rng: np.random.Generator, n: int, *, share: float, right: Limits) -> tuple[Floats, Floats]:
+    """Labels with a share of positives, and decisions that are right for shares of the positives and the others."""
+    labels = (rng.random(n) < share).astype(np.float64)
+    good = rng.random(n) < np.where(labels == 1.0, *right)
+    return labels, np.where(good, labels, 1.0 - labels)
 
 
-def _numbers(rng: np.random.Generator, n: int) -> tuple[Floats, Floats]:
-    """Outcomes and predictions that explain four fifths of their variance."""
-    predicted = rng.standard_normal(n) * 2.0
-    return predicted + rng.standard_normal(n), predicted
+def _accuracy(rng: np.random.Generator, turn: int, n: int) -> Measured:
+    share, right = (0.1, 0.3, 0.5)[turn % 3], (rng.uniform(0.5, 0.9), rng.uniform(0.7, 0.98))
+    decided = _decisions(rng, n, share=share, right=right)
+    return classification.accuracy(*decided), share * right[0] + (1.0 - share) * right[1]
 
 
-def _two_means(rng: np.random.Generator, n: int) -> Estimate:
-    first, second = rng.normal(1.0, 1.0, n), rng.normal(0.5, 2.0, n)
-    return difference(regression.mean(first), regression.mean(second))
+def _balanced(rng: np.random.Generator, turn: int, n: int) -> Measured:
+    right = rng.uniform(0.5, 0.9), rng.uniform(0.7, 0.98)
+    decided = _decisions(rng, n, share=(0.2, 0.3, 0.5)[turn % 3], right=right)
+    return classification.balanced_accuracy(*decided), sum(right) / 2.0
+
+
+def _gain(rng: np.random.Generator, turn: int, n: int) -> Measured:
+    share, right = (0.1, 0.3, 0.5)[turn % 3], (rng.uniform(0.3, 0.9), rng.uniform(0.7, 0.98))
+    decided = _decisions(rng, n, share=share, right=right)
+    return classification.gain(*decided, trivial=0.0), share * right[0] - (1.0 - share) * (1.0 - right[1])
+
+
+def _numbers(rng: np.random.Generator, turn: int, n: int) -> tuple[Floats, Floats, float]:
+    """Outcomes, predictions of variance 4, and the standard deviation of normal errors."""
+    predicted, error = rng.standard_normal(n) * 2.0, (0.5, 1.0, 2.0, 4.0)[turn % 4]
+    return predicted + rng.standard_normal(n) * error, predicted, error
+
+
+def _absolute_error(rng: np.random.Generator, turn: int, n: int) -> Measured:
+    truth, predicted, error = _numbers(rng, turn, n)
+    return regression.mean_absolute_error(truth, predicted), error * math.sqrt(2.0 / math.pi)
+
+
+def _r_squared(rng: np.random.Generator, turn: int, n: int) -> Measured:
+    truth, predicted, error = _numbers(rng, turn, n)
+    return regression.r_squared(truth, predicted), 4.0 / (4.0 + error**2)
+
+
+def _unexplained(rng: np.random.Generator, turn: int, n: int) -> Measured:
+    truth, predicted, error = _numbers(rng, turn, n)
+    return regression.unexplained(truth, predicted, variance=4.0), error**2 / 4.0
+
+
+def _mean(rng: np.random.Generator, turn: int, n: int) -> Measured:
+    if turn % 2:
+        return mean(rng.exponential(size=n)), 1.0
+    return mean(rng.standard_normal(n)), 0.0
+
+
+def _two_means(rng: np.random.Generator, turn: int, n: int) -> Measured:
+    wider = (1.0, 2.0)[turn % 2]
+    return difference(mean(rng.normal(1.0, 1.0, n)), mean(rng.normal(0.5, wider, 2 * n))), 0.5
+
+
+_OFF = ((0.7, 0.0), (0.5, 0.0), (1.0, 0.5), (1.0, 1.0))
+_TRUE_ERRORS: dict[int, float] = {}
+
+
+def _calibration(rng: np.random.Generator, turn: int, n: int) -> Measured:
+    """Probabilities that say more than they know, or all too little."""
+    turn %= len(_OFF)
+    damping, shift = _OFF[turn]
+
+    def drawn(rows: int) -> tuple[Floats, Floats]:
+        logit = rng.normal(0.0, 1.5, rows)
+        return 1.0 / (1.0 + np.exp(-logit)), 1.0 / (1.0 + np.exp(-logit * damping - shift))
+
+    if turn not in _TRUE_ERRORS:
+        scores, shares = drawn(500_000)
+        parts = np.array_split(np.argsort(scores), 10)
+        _TRUE_ERRORS[turn] = float(
+            np.mean([abs(scores[part].mean() - shares[part].mean()) for part in parts])
+        )
+    scores, shares = drawn(n)
+    labels = (rng.random(n) < shares).astype(np.float64)
+    return calibration.calibration_error(labels, scores), _TRUE_ERRORS[turn]
 
 
 SAMPLED: Mapping[str, Sampled] = {
     "area under the ROC curve": Sampled(
-        draw=lambda rng, n: classification.roc_auc(*_scores(rng, n)),
-        truth=float(norm.cdf(1.0 / math.sqrt(2.0))),
-        sizes=(50, 200, 1_000),
+        draw=_area, sizes=(5, 10, 30, 100), smallest=10, unit="positives, four times as many others"
     ),
-    "accuracy": Sampled(draw=lambda rng, n: classification.accuracy(*_decisions(rng, n)), truth=0.88),
-    "balanced accuracy": Sampled(
-        draw=lambda rng, n: classification.balanced_accuracy(*_decisions(rng, n)),
-        truth=0.85,
-        sizes=(50, 200, 1_000),
-    ),
-    "gain over always answering 0": Sampled(
-        draw=lambda rng, n: classification.gain(*_decisions(rng, n), trivial=0.0), truth=0.08
-    ),
-    "mean absolute error": Sampled(
-        draw=lambda rng, n: regression.mean_absolute_error(*_numbers(rng, n)), truth=math.sqrt(2.0 / math.pi)
-    ),
-    "R squared": Sampled(draw=lambda rng, n: regression.r_squared(*_numbers(rng, n)), truth=0.8),
-    "mean": Sampled(draw=lambda rng, n: regression.mean(rng.standard_normal(n)), truth=0.0),
-    "difference of two means": Sampled(draw=_two_means, truth=0.5),
+    "accuracy": Sampled(draw=_accuracy),
+    "balanced accuracy": Sampled(draw=_balanced, smallest=50),
+    "gain over always answering 0": Sampled(draw=_gain, smallest=50),
+    "calibration error": Sampled(draw=_calibration, sizes=(50, 100, 200, 1_000), smallest=200),
+    "mean absolute error": Sampled(draw=_absolute_error, smallest=10),
+    "unexplained share": Sampled(draw=_unexplained),
+    "R squared": Sampled(draw=_r_squared),
+    "mean": Sampled(draw=_mean),
+    "difference of two means": Sampled(draw=_two_means),
 }
 
 
 def run(*, quick: bool) -> Report:
     """Follow and simulate; about two minutes."""
-    lines = [*_of_one_rate(), *_of_two_rates(30 if quick else 400), *_of_samples(100 if quick else 8_000)]
+    lines = [
+        *_of_one_rate(),
+        *_of_two_rates(30 if quick else 400),
+        *_of_paired_rates(20 if quick else 200),
+        *_of_samples(60 if quick else 8_000),
+    ]
     return Report(
         name="coverage",
         title=f"How often intervals of {CONFIDENCE:.0%} hold the truth",
@@ -153,9 +220,9 @@ def run(*, quick: bool) -> Report:
         ),
         goals=tuple(_goals(lines)),
         notes=(
-            f"Rates: every outcome weighted by its chance, averaged over rates from {_RATES[0]} to {_RATES[1]}. The "
-            "rest: 8,000 samples each, with the simulation's own 95 % error; a fifth of the labels is positive, errors "
-            f"are normal. Goals are for groups of {SMALLEST} members or more, and samples of 100 or more.",
+            "Rates: every outcome weighted by its chance, averaged over rates. The rest: 8,000 samples each, with the "
+            "simulation's own 95 % error, over several shapes: areas of 0.5 to 0.98, shares of 10 to 50 % positive, "
+            "errors that are normal or skewed. Goals are for as many members as the interval's documentation names.",
         ),
         figures={f"{line.name} | {line.size}": line.coverage for line in lines},
     )
@@ -163,7 +230,7 @@ def run(*, quick: bool) -> Report:
 
 def unmeasured() -> list[str]:
     """Public intervals of counts that this benchmark does not know how to draw for."""
-    known = {"wilson", *TWO_RATES}
+    known = {"wilson", "paired", *TWO_RATES}
     return [
         name
         for name, function in inspect.getmembers(intervals, inspect.isfunction)
@@ -175,36 +242,56 @@ def unmeasured() -> list[str]:
 
 
 def _of_one_rate() -> Iterable[Line]:
-    rates = np.linspace(*_RATES, 500)
     for total in _ONE_SIZES:
         counts = np.arange(total + 1)
         limits = np.array([intervals.wilson(int(count), total, confidence=CONFIDENCE) for count in counts])
-        covered = [
-            float((binom.pmf(counts, total, rate) * ((limits[:, 0] <= rate) & (rate <= limits[:, 1]))).sum())
-            for rate in rates
-        ]
-        yield Line(name="rate (wilson)", size=str(total), members=total, coverage=float(np.mean(covered)))
+        for family in _RATES:
+            covered = [
+                float(
+                    (binom.pmf(counts, total, rate) * ((limits[:, 0] <= rate) & (rate <= limits[:, 1]))).sum()
+                )
+                for rate in np.linspace(*family, 500)
+            ]
+            yield Line(
+                name=f"rate of {family[0]} to {family[1]} (wilson)",
+                size=str(total),
+                held=total >= SMALLEST,
+                coverage=float(np.mean(covered)),
+            )
 
 
 def _of_two_rates(pairs: int) -> Iterable[Line]:
-    rates = np.random.default_rng(_SEED).uniform(*_RATES, size=(pairs, 2))
     for name, interval in TWO_RATES.items():
         for n, m in _TWO_SIZES:
             xs, ys = np.arange(n + 1), np.arange(m + 1)
             table = np.array(
                 [[interval.limits(int(x), n, int(y), m, confidence=CONFIDENCE) for y in ys] for x in xs]
             )
-            covered = []
-            for p, q in rates.tolist():
-                truth = interval.truth(p, q)
-                chance = np.outer(binom.pmf(xs, n, p), binom.pmf(ys, m, q))
-                covered.append(float(chance[(table[:, :, 0] <= truth) & (truth <= table[:, :, 1])].sum()))
-            yield Line(
-                name=f"two rates ({name})",
-                size=f"{n} and {m}",
-                members=min(n, m),
-                coverage=float(np.mean(covered)),
-            )
+            for family in _RATES:
+                covered = []
+                for p, q in np.random.default_rng(_SEED).uniform(*family, size=(pairs, 2)).tolist():
+                    truth = interval.truth(p, q)
+                    chance = np.outer(binom.pmf(xs, n, p), binom.pmf(ys, m, q))
+                    covered.append(float(chance[(table[:, :, 0] <= truth) & (truth <= table[:, :, 1])].sum()))
+                yield Line(
+                    name=f"two rates of {family[0]} to {family[1]} ({name})",
+                    size=f"{n} and {m}",
+                    held=min(n, m) >= SMALLEST,
+                    coverage=float(np.mean(covered)),
+                )
+
+
+def _of_paired_rates(pairs: int) -> Iterable[Line]:
+    """Members with one property only: 2 to 40 % of all, each way."""
+    rates = np.random.default_rng(_SEED).uniform(0.02, 0.4, size=(pairs, 2))
+    for n in _PAIRED_SIZES:
+        counts = [(x, y, n - x - y) for x in range(n + 1) for y in range(n + 1 - x)]
+        ends = np.array([intervals.paired(x, y, n, confidence=CONFIDENCE) for x, y, _ in counts])
+        covered = []
+        for p, q in rates.tolist():
+            chance = multinomial.pmf(counts, n, (p, q, 1.0 - p - q))
+            covered.append(float(chance[(ends[:, 0] <= p - q) & (p - q <= ends[:, 1])].sum()))
+        yield Line(name="paired rates (paired)", size=str(n), held=n >= 20, coverage=float(np.mean(covered)))
 
 
 def _of_samples(trials: int) -> Iterable[Line]:
@@ -212,17 +299,21 @@ def _of_samples(trials: int) -> Iterable[Line]:
         for size in sampled.sizes:
             rng = np.random.default_rng([_SEED, index, size])
             held = 0
-            for _ in range(trials):
-                low, high = sampled.draw(rng, size).interval(CONFIDENCE)
-                held += low <= sampled.truth <= high
+            for turn in range(trials):
+                estimate, truth = sampled.draw(rng, turn, size)
+                low, high = estimate.interval(CONFIDENCE)
+                held += not estimate.known or low <= truth <= high
             share = held / trials
             error = math.sqrt(share * (1.0 - share) / trials)
-            yield Line(name=name, size=f"{size:,}", members=size // 10, coverage=share, error=error)
+            unit = f" {sampled.unit}" if sampled.unit else ""
+            yield Line(
+                name=name, size=f"{size:,}{unit}", held=size >= sampled.smallest, coverage=share, error=error
+            )
 
 
 def _goals(lines: list[Line]) -> Iterable[Goal]:
     for name in dict.fromkeys(line.name for line in lines):
-        held = [line for line in lines if line.name == name and line.members >= SMALLEST]
+        held = [line for line in lines if line.name == name and line.held]
         worst = max(held, key=lambda line: abs(line.coverage - CONFIDENCE))
         yield Goal(
             name=f"coverage of {name}, farthest from nominal, at {worst.size} members",

@@ -18,7 +18,7 @@ from aims_pipelines.model_cards.document import (
     Plots,
     Rate,
 )
-from aims_pipelines.stats import classification, regression
+from aims_pipelines.stats import calibration, classification, regression
 from aims_pipelines.stats.estimates import Estimate
 
 _BARS = 20
@@ -60,7 +60,7 @@ def _figures(candidate: ModelCandidate, confidence: float) -> Iterator[Figure]:
             train=trained.value if trained.known else None,
         )
     if outcomes.binary and outcomes.probabilities and outcomes.scores is not None:
-        measured = classification.calibration_error(outcomes.truth, outcomes.scores)
+        measured = calibration.calibration_error(outcomes.truth, outcomes.scores)
         low, high = measured.interval(confidence)
         yield Figure(
             name="expected_calibration_error",
@@ -118,7 +118,7 @@ def _plots(outcomes: Outcomes, confidence: float) -> Plots:
     if not outcomes.probabilities:
         return Plots(roc=roc)
     bins = []
-    for item in classification.calibration_bins(outcomes.truth, outcomes.scores):
+    for item in calibration.calibration_bins(outcomes.truth, outcomes.scores):
         low, high = classification.rate(round(item.observed * item.rows), item.rows).interval(confidence)
         bins.append(Bin(x=item.predicted, y=item.observed, low=low, high=high, rows=item.rows))
     edges = tuple(round(step / _BARS, 6) for step in range(_BARS + 1))

@@ -5,7 +5,7 @@ import numpy as np
 from aims_pipelines.checks.candidate import Answer, Inapplicable
 from aims_pipelines.checks.model_candidate import ModelCandidate
 from aims_pipelines.core.verdict import Finding, Status
-from aims_pipelines.stats.classification import calibration_error
+from aims_pipelines.stats.calibration import calibration_error
 
 MEASURE = "expected calibration error"
 

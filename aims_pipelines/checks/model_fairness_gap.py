@@ -7,7 +7,7 @@ from aims_pipelines.checks.candidate import Answer, Inapplicable
 from aims_pipelines.checks.model_candidate import ModelCandidate, Outcomes
 from aims_pipelines.checks.model_groups import levels, too_small, unseen
 from aims_pipelines.core.verdict import Finding, Status
-from aims_pipelines.stats.estimates import Estimate, normal
+from aims_pipelines.stats.estimates import Estimate, mean
 from aims_pipelines.stats.fairness import rate_gap
 from aims_pipelines.stats.gaps import largest_gap
 from aims_pipelines.stats.groups import GroupCount
@@ -82,8 +82,9 @@ def _errors(candidate: ModelCandidate, attribute: str) -> list[Finding]:
         if total < max(2, limits.min_group_size):
             small.append(too_small(f"{attribute}={level}", total, limits.min_group_size))
         elif spread > 0.0:
-            errors = (outcomes.predicted[rows] - outcomes.truth[rows]) / spread
-            measured[level] = normal(float(errors.mean()), float(errors.std(ddof=1)) / total**0.5, total)
+            measured[level] = mean((outcomes.predicted[rows] - outcomes.truth[rows]) / spread)
+            if not measured[level].known:
+                small.append(_all_alike(f"{attribute}={level}", total))
     gap = largest_gap(
         measured,
         limit=limits.max_error_rate_gap,
@@ -93,6 +94,17 @@ def _errors(candidate: ModelCandidate, attribute: str) -> list[Finding]:
         unit="standard deviations of the label",
     )
     return [gap, *small]
+
+
+def _all_alike(target: str, rows: int) -> Finding:
+    return Finding(
+        target=target,
+        measure="mean error",
+        status=Status.INCONCLUSIVE,
+        reason="all errors in this group are equal, so nothing tells how sure their mean is",
+        n=rows,
+        remedy="Judge on more rows; predictions without any error are a sign of leakage.",
+    )
 
 
 def _count(outcomes: Outcomes, rows: NDArray[np.bool_]) -> GroupCount:

@@ -30,6 +30,11 @@ def problem(metric: str, outcomes: Outcomes) -> tuple[str, str]:
         return "all rows have the same label, so nothing can be told apart", "Judge on rows of both classes."
     if metric == "roc_auc":
         return _no_ranking(outcomes)
+    if metric in _FOR_NUMBERS and not np.ptp(np.abs(outcomes.predicted - outcomes.truth)) > 0.0:
+        return (
+            "all predictions are off by the same, so nothing tells how sure the figure is",
+            "Judge on more rows; predictions without any error are a sign of leakage.",
+        )
     return "", ""
 
 

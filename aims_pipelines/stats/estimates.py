@@ -1,12 +1,16 @@
-"""Estimates that know their own intervals, and the interval of a difference of two of them."""
+"""Estimates that know their own intervals: means of skewed samples, and differences of two figures."""
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from aims_pipelines.stats.intervals import quantile
+import numpy as np
+from numpy.typing import NDArray
+
+from aims_pipelines.stats.intervals import quantile, student
 
 Interval = tuple[float, float]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,36 +38,37 @@ def unknown(n: int) -> Estimate:
     return Estimate(value=math.nan, n=n, interval=lambda _: (math.nan, math.nan))
 
 
-def normal(value: float, error: float, n: int) -> Estimate:
-    """An estimate with a normal error.
+def mean(values: Floats) -> Estimate:
+    """The mean of some rows.
+
+    Unknown where no two rows differ, as nothing then tells how sure the mean is, and where a value is not finite.
+
+    The interval is Student's, on a scale on which the sample's own skewness no longer shows. Of normal errors, and of
+    their distances and squares, it covers within two points of nominal from 10 rows and within one from 20; the mean
+    of what is skewed like squares of exponential errors needs some hundreds.
 
     Args:
-        value: The estimate.
-        error: Its standard error.
-        n: Rows that it rests on.
+        values: Any shape (n,), taken as independent.
+
+    Source:
+        Hall (1992), JRSS B 54:221-228, the cubic transformation.
     """
+    n = len(values)
+    if n < 2 or not np.isfinite(values).all() or not np.ptp(values) > 0.0:
+        return unknown(n)
+    centre = float(values.mean())
+    from_centre = values - centre
+    widest = float(abs(from_centre).max())
+    scaled = from_centre / widest
+    error = widest * float(scaled.std(ddof=1)) / math.sqrt(n)
+    skewness = float((scaled**3).mean()) / float(np.square(scaled).mean()) ** 1.5
 
     def interval(confidence: float) -> Interval:
-        half = quantile(confidence) * error
-        return value - half, value + half
+        t = student(confidence, n - 1)
+        low, high = (centre - error * _unskewed(end, skewness / math.sqrt(n)) for end in (t, -t))
+        return (math.nan, math.nan) if math.isnan(t) else (min(low, centre), max(high, centre))
 
-    return Estimate(value=value, n=n, interval=interval)
-
-
-def positive(value: float, relative_error: float, n: int) -> Estimate:
-    """An estimate of a positive figure, whose logarithm has a normal error.
-
-    Args:
-        value: The estimate, at least 0.
-        relative_error: Standard error of its logarithm.
-        n: Rows that it rests on.
-    """
-
-    def interval(confidence: float) -> Interval:
-        factor = math.exp(quantile(confidence) * relative_error)
-        return value / factor, value * factor
-
-    return Estimate(value=value, n=n, interval=interval)
+    return Estimate(value=centre, n=n, interval=interval)
 
 
 def difference(one: Estimate, other: Estimate) -> Estimate:
@@ -103,3 +108,10 @@ def share(value: float, error: float, n: int) -> Estimate:
         return tuple(0.5 * (1.0 + math.tanh(0.5 * end)) for end in (logit - half, logit + half))  # type: ignore[return-value]
 
     return Estimate(value=value, n=n, interval=interval)
+
+
+def _unskewed(point: float, skewness: float) -> float:
+    """The standardised mean that Hall's transformation takes to a point; the point itself without skewness."""
+    if abs(skewness) < 1e-6:
+        return point
+    return 3.0 / skewness * (math.cbrt(1.0 + skewness * (point - skewness / 6.0)) - 1.0)

@@ -143,7 +143,7 @@ def _compare(
         status=Status.INCONCLUSIVE,
         reason="not judged",
         unit="fraction",
-        limit=None if math.isnan(limit) else limit,
+        limit=limit if math.isfinite(limit) else None,
         n=sum(group.total for group in groups.values()),
     )
 

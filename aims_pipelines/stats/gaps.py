@@ -45,11 +45,11 @@ def largest_gap(
             reason=reason,
             unit=unit,
             n=rows,
-            limit=None if math.isnan(limit) else limit,
+            limit=limit if math.isfinite(limit) else None,
         )
 
     known = {name: estimate for name, estimate in groups.items() if estimate.known}
-    if not limit >= 0.0 or not 0.0 < confidence < 1.0:
+    if not 0.0 <= limit < math.inf or not 0.0 < confidence < 1.0:
         return unjudged("the limit or the confidence is not usable")
     if len(known) < 2:
         return unjudged(f"{'one group' if known else 'no group'} large enough to compare, two are needed")

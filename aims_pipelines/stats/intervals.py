@@ -1,4 +1,4 @@
-"""Confidence intervals for rates, and for differences and ratios of rates, from counts.
+"""Confidence intervals for rates, and for differences and ratios of rates, independent or paired, from counts.
 
 Closed forms and root finding; no randomness. A rate of nothing may be anything: zero trials give the widest
 interval, never an error. Unusable counts or coverage give NaN limits, on which no finding can pass.
@@ -10,6 +10,7 @@ from statistics import NormalDist
 
 _STANDARD_NORMAL = NormalDist()
 _STEPS = 60
+_LOGARITHMS = (-60.0, 60.0)
 
 
 def quantile(confidence: float) -> float:
@@ -17,6 +18,20 @@ def quantile(confidence: float) -> float:
     if not 0.0 < confidence < 1.0:
         return math.nan
     return -_STANDARD_NORMAL.inv_cdf((1.0 - confidence) / 2.0)
+
+
+def student(confidence: float, freedom: float) -> float:
+    """Two-sided quantile of Student's distribution, such as 2.26 for 0.95 and 9 degrees of freedom.
+
+    Args:
+        confidence: Two-sided coverage, in (0, 1); NaN comes back for any other.
+        freedom: Degrees of freedom, above 0; NaN comes back for any other.
+    """
+    if not 0.0 < confidence < 1.0 or not freedom > 0.0:
+        return math.nan
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, (1.0 + confidence) / 2.0))
 
 
 def simultaneous(confidence: float, intervals: int) -> float:
@@ -27,6 +42,17 @@ def simultaneous(confidence: float, intervals: int) -> float:
         intervals: How many there are; below 1 counts as 1.
     """
     return 1.0 - (1.0 - confidence) / max(1, intervals)
+
+
+def crossing(falling: Callable[[float], float], low: float, high: float) -> float:
+    """Where a falling function crosses zero between two ends, by bisection, to 1e-17 of their distance."""
+    for _ in range(_STEPS):
+        middle = (low + high) / 2.0
+        if falling(middle) > 0.0:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2.0
 
 
 def wilson(successes: float, total: float, *, confidence: float = 0.95) -> tuple[float, float]:
@@ -129,9 +155,62 @@ def ratio(
         return _ratio_score(math.exp(log_ratio), successes, total, other_successes, other_total) - z
 
     # The score falls as the ratio grows: positive below the estimate, negative above it.
-    lower = 0.0 if successes == 0 else math.exp(_root(excess))
-    upper = math.inf if other_successes == 0 else math.exp(_root(lambda value: excess(value) + 2.0 * z))
+    lower = 0.0 if successes == 0 else math.exp(crossing(excess, *_LOGARITHMS))
+    upper = (
+        math.inf
+        if other_successes == 0
+        else math.exp(crossing(lambda value: excess(value) + 2.0 * z, *_LOGARITHMS))
+    )
     return lower, upper
+
+
+def paired(first_only: int, other_only: int, total: int, *, confidence: float = 0.95) -> tuple[float, float]:
+    """Interval for the difference of two rates on the same members, first minus other, by inverting the score test.
+
+    Members with both properties, or with neither, do not tell the rates apart.
+
+    Args:
+        first_only: Members with the first property only.
+        other_only: Members with the other property only.
+        total: All members.
+        confidence: Two-sided coverage, in (0, 1).
+
+    Returns:
+        Limits in [-1, 1], found to 1e-12; ``(-1, 1)`` for no members.
+
+    Source:
+        Tango (1998), Statistics in Medicine 17:891-908. Mean coverage is within a point of nominal from 20 members;
+        with fewer, and where hardly any member differs, counts are so coarse that it covers more.
+
+    Example:
+        >>> [round(limit, 3) for limit in paired(1, 7, 21)]
+        [-0.517, -0.026]
+    """
+    z = quantile(confidence)
+    usable = first_only >= 0 and other_only >= 0 and _counts(first_only + other_only, total)
+    if not usable or math.isnan(z):
+        return math.nan, math.nan
+    if total == 0:
+        return -1.0, 1.0
+    gap = (first_only - other_only) / total
+
+    def score(value: float) -> float:
+        return _paired_score(value, first_only, other_only, total)
+
+    lower = -1.0 if gap == -1.0 else crossing(lambda value: score(value) - z, -1.0, gap)
+    upper = 1.0 if gap == 1.0 else crossing(lambda value: score(value) + z, gap, 1.0)
+    return lower, upper
+
+
+def _paired_score(value: float, x: float, y: float, n: float) -> float:
+    """Signed score statistic for the hypothesis that the paired difference is ``value``."""
+    b = (2.0 * n - x + y) * value - x - y
+    other = (math.sqrt(max(0.0, b * b + 8.0 * n * y * value * (1.0 - value))) - b) / (4.0 * n)
+    variance = n * (2.0 * other + value * (1.0 - value))
+    excess = x - y - n * value
+    if variance <= 0.0:
+        return math.copysign(math.inf, excess) if excess else 0.0
+    return excess / math.sqrt(variance)
 
 
 def _ratio_score(value: float, x: float, n: float, y: float, m: float) -> float:
@@ -146,17 +225,6 @@ def _ratio_score(value: float, x: float, n: float, y: float, m: float) -> float:
     if variance <= 0.0:
         return math.copysign(math.inf, gap) if gap else 0.0
     return gap / math.sqrt(variance)
-
-
-def _root(falling: Callable[[float], float], low: float = -60.0, high: float = 60.0) -> float:
-    """Where a falling function of the logarithm of a ratio crosses zero, by bisection."""
-    for _ in range(_STEPS):
-        middle = (low + high) / 2.0
-        if falling(middle) > 0.0:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2.0
 
 
 def _counts(successes: float, total: float) -> bool:

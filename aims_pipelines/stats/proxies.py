@@ -76,7 +76,7 @@ def proxy_findings(
         measure=_MEASURE,
         status=Status.INCONCLUSIVE,
         reason="",
-        limit=None if math.isnan(limit) else limit,
+        limit=limit if math.isfinite(limit) else None,
         n=sum(group.rows for group in levels.values()),
     )
     problem = _problem(levels, names, limit, confidence, max(1, min_group_size))

@@ -1,13 +1,12 @@
 """How well a classifier did on the rows of a window whose labels are known, from its score table."""
 
-import math
 from collections.abc import Mapping
 from enum import StrEnum
 
 import numpy as np
 
 from aims_pipelines.stats.classification import rate, roc_auc
-from aims_pipelines.stats.estimates import Estimate, positive, unknown
+from aims_pipelines.stats.estimates import Estimate, mean
 from aims_pipelines.stats.intervals import quantile
 from aims_pipelines.stats.score_table import Floats, ScoreTable
 
@@ -34,8 +33,8 @@ def realised_performance(window: ScoreTable) -> Mapping[Measure, Estimate]:
         window: Scores and labels; rows without a label are left out of all but the selection rate.
 
     Returns:
-        Rates with Wilson's intervals; the area under the ROC curve with DeLong's, ties within a bin counting half; the
-        mean log loss in nats, whose logarithm is taken as normal. Figures without rows to rest on are not known.
+        Rates with Wilson's intervals; the area under the ROC curve with its own, ties within a bin counting half; the
+        mean log loss in nats, with Student's corrected for skewness. Figures without rows to rest on are not known.
     """
     hits, misses, chosen = window.positives, window.negatives, window.selected
     caught, wrongly = int(hits[chosen].sum()), int(misses[chosen].sum())
@@ -68,12 +67,9 @@ def _area(window: ScoreTable) -> Estimate:
 
 
 def _log_loss(window: ScoreTable) -> Estimate:
-    rows = window.labelled
-    if rows < 2:
-        return unknown(rows)
     of_hits, of_misses = np.logaddexp(0.0, -window.log_odds), np.logaddexp(0.0, window.log_odds)
-    mean = float(window.positives @ of_hits + window.negatives @ of_misses) / rows
-    squares = float(
-        window.positives @ np.square(of_hits - mean) + window.negatives @ np.square(of_misses - mean)
-    )
-    return positive(mean, math.sqrt(squares / (rows - 1) / rows) / mean, rows)
+    losses: Floats = np.concatenate([
+        np.repeat(of_hits, window.positives),
+        np.repeat(of_misses, window.negatives),
+    ])  # fmt: skip
+    return mean(losses)

@@ -5,9 +5,16 @@ import pytest
 
 from aims_pipelines.core.verdict import Status
 from aims_pipelines.stats.classification import rate
-from aims_pipelines.stats.estimates import difference, normal, unknown
+from aims_pipelines.stats.estimates import Estimate, difference, unknown
 from aims_pipelines.stats.gaps import largest_gap
-from aims_pipelines.stats.intervals import newcombe
+from aims_pipelines.stats.intervals import newcombe, quantile
+
+
+def normal(value, error, n):
+    def interval(confidence):
+        return value - quantile(confidence) * error, value + quantile(confidence) * error
+
+    return Estimate(value=value, n=n, interval=interval)
 
 
 def gap(groups, **changes):

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binom, binomtest
+from scipy.optimize import minimize_scalar
+from scipy.stats import binom, binomtest, multinomial, t
 from scipy.stats.contingency import relative_risk
 
-from aims_pipelines.stats.intervals import newcombe, quantile, ratio, simultaneous, wilson
+from aims_pipelines.stats.intervals import newcombe, paired, quantile, ratio, simultaneous, student, wilson
 
 counts = st.integers(0, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
@@ -71,6 +72,59 @@ def test_limits_hold_the_estimate_and_swap_with_the_groups(first, other):
         assert ratio(*other, *first) == pytest.approx((1 / up, 1 / down), rel=1e-6)
 
 
+# Fagerland, Lydersen & Laake (2014), Statistics in Medicine 33:2850-2875, for Tango's interval.
+@pytest.mark.parametrize(
+    ("counts", "published"), [((1, 7, 21), (-0.517, -0.026)), ((6, 16, 161), (-0.124, -0.005))]
+)
+def test_paired_differences_agree_with_published_examples(counts, published):
+    assert paired(*counts) == pytest.approx(published, abs=5e-4)
+
+
+@pytest.mark.parametrize(("x", "y", "n"), [(9, 3, 40), (0, 4, 15), (30, 31, 90), (0, 0, 12)])
+def test_at_the_ends_the_constrained_likelihood_gives_the_score_its_quantile(x, y, n):
+    def score(gap):
+        def unlikely(other):
+            cells = other + gap, other, 1 - 2 * other - gap
+            return -sum(k * math.log(p) for k, p in zip((x, y, n - x - y), cells, strict=True) if k)
+
+        low, high = max(0.0, -gap), (1 - gap) / 2
+        other = minimize_scalar(unlikely, bounds=(low + 1e-12, high - 1e-12), options={"xatol": 1e-12}).x
+        return (x - y - n * gap) / math.sqrt(n * (2 * other + gap * (1 - gap)))
+
+    low, high = paired(x, y, n)
+    assert score(low) == pytest.approx(1.959964, abs=1e-3)
+    assert score(high) == pytest.approx(-1.959964, abs=1e-3)
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(1, 80))
+def test_paired_limits_hold_the_estimate_and_swap_with_the_rates(x, y, rest):
+    n = x + y + rest
+    low, high = paired(x, y, n)
+    assert -1.0 <= low <= (x - y) / n <= high <= 1.0
+    assert paired(y, x, n) == pytest.approx((-high, -low), abs=1e-9)
+
+
+@pytest.mark.parametrize("n", [20, 40])
+def test_paired_differences_cover_within_a_point_of_nominal(n):
+    counts = [(x, y) for x in range(n + 1) for y in range(n + 1 - x)]
+    ends = np.array([paired(x, y, n) for x, y in counts])
+    covered = []
+    for p, q in np.random.default_rng(5).uniform(0.02, 0.4, size=(100, 2)):
+        chance = multinomial.pmf([(x, y, n - x - y) for x, y in counts], n, (p, q, 1 - p - q))
+        covered.append(chance[(ends[:, 0] <= p - q) & (p - q <= ends[:, 1])].sum())
+    assert np.mean(covered) == pytest.approx(0.95, abs=0.01)
+
+
+@pytest.mark.parametrize("freedom", [1, 2.5, 9, 1e6])
+def test_students_quantile_is_that_of_scipy(freedom):
+    assert student(0.95, freedom) == pytest.approx(t.ppf(0.975, freedom))
+
+
+@pytest.mark.parametrize(("confidence", "freedom"), [(1.0, 5), (math.nan, 5), (0.95, 0), (0.95, math.nan)])
+def test_students_quantile_of_what_cannot_be_is_nan(confidence, freedom):
+    assert math.isnan(student(confidence, freedom))
+
+
 @pytest.mark.parametrize("bad", [(5, 3), (-1, 3), (1, math.inf), (math.nan, 3)])
 def test_unusable_counts_give_limits_on_which_nothing_can_pass(bad):
     for limits in (
@@ -107,10 +161,11 @@ def _mean_coverage(limits, sizes, rates):
     return float(np.mean(covered))
 
 
+@pytest.mark.parametrize("rates", [(0.05, 0.95), (0.02, 0.5)])
 @pytest.mark.parametrize("sizes", [(10, 10), (12, 30), (30, 30)])
-def test_intervals_of_small_groups_cover_within_a_point_of_nominal(sizes):
+def test_intervals_of_small_groups_cover_within_a_point_of_nominal(sizes, rates):
     rng = np.random.default_rng(3)
-    pairs = rng.uniform(0.05, 0.95, size=(150, 2))
+    pairs = rng.uniform(*rates, size=(150, 2))
     gaps = _mean_coverage(newcombe, sizes, [(p, q, p - q) for p, q in pairs])
     ratios = _mean_coverage(ratio, sizes, [(p, q, p / q) for p, q in pairs])
     assert gaps == pytest.approx(0.95, abs=0.012 if min(sizes) <= 10 else 0.01)
