@@ -182,9 +182,13 @@ def choices(plan: Plan) -> Iterator[str]:
             yield f"{source}: '{name}' is judged in bands with the edges {', '.join(f'{edge:g}' for edge in edges)}."
     for name in plan.personal:
         yield f"{source}: '{name}' looks like personal data, so it is declared personal and is no feature."
+    told = {"it holds no values", "free text", "a date", "it tells rows apart", "the same everywhere"}
     for item in plan.contracts:
-        if item.why_not in {"it holds no values", "free text", "a date"}:
-            yield f"definitions.py: '{item.column.name}' is no feature ({item.why_not})."
+        if item.why_not in told:
+            advice = (
+                " Write its numbers with a decimal point at the source." if item.column.decimal_comma else ""
+            )
+            yield f"definitions.py: '{item.column.name}' is no feature ({item.why_not}).{advice}"
     for name, needed in plan.small.items():
         yield (
             f"governance/{name}.yaml: too small to show in every group that nothing drifted"

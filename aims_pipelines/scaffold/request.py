@@ -16,6 +16,7 @@ FEWEST_ROWS = 200
 MOST_CLASSES = 20
 MOST_GROUPS = 50
 FEWEST_SUBJECTS = 20
+_NO_CONTRACT = ("binary", "large_binary", "fixed_size_binary", "time32", "time64", "duration")  # Arrow types
 _YES_AND_NO = (("true", "false"), ("1", "0"), ("1.0", "0.0"), ("yes", "no"), ("y", "n"), ("t", "f"))
 
 Task = Literal["classification", "regression"]
@@ -97,6 +98,8 @@ def option_faults(request: Request, columns: dict[str, Column], rows: int) -> It
                 remedy=did_you_mean(name, columns) or f"There are: {_some(list(columns))}.",
             )
     yield from _double(named)
+    for column in columns.values():
+        yield from _content_faults(column)
     if not request.protected:
         yield Fault(where="--protected", expected="at least one column", found="none")
     if request.label in columns:
@@ -227,6 +230,24 @@ def _protected_faults(column: Column) -> Iterator[Fault]:
             expected=f"at most {MOST_GROUPS} groups",
             found=f"{column.distinct:,} distinct values",
             remedy="Merge rare values at the source.",
+        )
+
+
+def _content_faults(column: Column) -> Iterator[Fault]:
+    """What no contract can describe, or no model learn from."""
+    if column.storage_type.startswith(_NO_CONTRACT):
+        yield Fault(
+            where=f"column {column.name!r}",
+            expected="numbers, texts, booleans, dates or timestamps",
+            found=f"the type {column.storage_type}",
+            remedy="Write it as a number or a text at the source, or leave it out.",
+        )
+    elif column.infinite:
+        yield Fault(
+            where=f"column {column.name!r}",
+            expected="finite numbers",
+            found=f"{column.infinite:,} infinite {'value' if column.infinite == 1 else 'values'}",
+            remedy="Leave the cell empty at the source where there is no number.",
         )
 
 
