@@ -1,10 +1,11 @@
 """What earlier versions of a dataset have to say about a candidate: current, reference, preceding windows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import TYPE_CHECKING, Protocol
 
+from aims_pipelines.checks.candidate import Published
 from aims_pipelines.resources.published_profiles import current_versions, merged_profile, profile_in
 
 if TYPE_CHECKING:
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from aims_pipelines.stats.profile import Profile
     from aims_pipelines.storage.dataset_tables import Version
     from aims_pipelines.storage.datasets import DatasetStore
+
+#: Newest versions after the reference that charts go over.
+_MOST_CHARTED = 50
 
 
 class Earlier(Protocol):
@@ -71,6 +75,7 @@ class Known:
         reference: Profile that drift is judged against.
         references: Versions whose rows that profile is of.
         preceding: Profiles of windows before it, newest first, for pooling.
+        history: Published versions that the control charts go over, the oldest first; none if none are declared.
         others: Profiles of datasets that it must share no rows with.
     """
 
@@ -79,6 +84,7 @@ class Known:
     reference: "Profile | None"
     references: "tuple[Version, ...]"
     preceding: "tuple[Profile, ...]"
+    history: tuple[Published, ...] = ()
     others: "Mapping[str, Profile]" = field(default_factory=dict)
 
     @property
@@ -100,6 +106,7 @@ def known_before(record: "DatasetRecord", limits: "Limits", *, partition: str, e
         reference=merged_profile(references, profile, shared_only=True) if references else None,
         references=references,
         preceding=_preceding(record.id, limits, earlier=earlier),
+        history=_history(record, published, partition, profile),
         others=_others(record, earlier=earlier),
     )
 
@@ -123,6 +130,36 @@ def _preceding(dataset: str, limits: "Limits", *, earlier: Earlier) -> "tuple[Pr
         return ()
     found = (earlier.profile(dataset, digest) for digest in earlier.poolable(dataset))
     return tuple(profile for profile in found if profile is not None)
+
+
+def _history(
+    record: "DatasetRecord",
+    published: "Sequence[Version]",
+    partition: str,
+    profile: "Callable[[str], Profile | None]",
+) -> tuple[Published, ...]:
+    """Versions in order; for a partition, the current ones of the partitions whose keys come before its own.
+
+    The first ones, which make the reference, and the newest; what is between is long forgotten by any chart.
+    """
+    charts = record.control_charts
+    if charts is None:
+        return ()
+    since = [
+        version
+        for version in published
+        if charts.since is None or version.published_at.date() >= charts.since
+    ]
+    if partition:
+        current = current_versions(since)
+        series = [(key, current[key]) for key in sorted(current) if "" < key < partition]
+    else:
+        series = [(f"version {version.number}", version) for version in since if not version.partition]
+    kept = [*series[: charts.reference], *series[charts.reference :][-_MOST_CHARTED:]]
+    return tuple(
+        Published(name=name, digest=version.digest, profile=partial(profile, version.digest))
+        for name, version in kept
+    )
 
 
 def _others(record: "DatasetRecord", *, earlier: Earlier) -> "dict[str, Profile]":

@@ -186,6 +186,7 @@ def _window(
             reference_digest=known.reference_digest,
             current=known.current,
             preceding=known.preceding,
+            history=known.history,
         )
         return side(ask_all(_DRIFT, candidate), recorded={}, stages={}, holds=lambda _: False)
 

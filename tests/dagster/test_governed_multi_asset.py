@@ -250,7 +250,7 @@ def test_only_the_selected_assets_of_a_subset_are_judged(
     result = run(both, selection=["raw"])
     assert result.success
     assert heads(project) == {"raw": 1}
-    assert len(result.get_asset_check_evaluations()) == 14
+    assert len(result.get_asset_check_evaluations()) == 15
     refused = run(both, selection=["more"])
     assert failing(refused) == {("more", "completeness")}
     unchecked = run(both, selection=dg.AssetSelection.assets("more").without_checks())
