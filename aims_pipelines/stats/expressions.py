@@ -35,7 +35,7 @@ FORMS = {
     Measure.QUANTILE: ("quantile(COLUMN, 0.9)", "value below which that part of the values lies"),
     Measure.MISSING: ("missing(COLUMN)", "share of rows without a value"),
     Measure.SHARE: ("share(COLUMN=VALUE)", "share of a value among all values"),
-    Measure.RATE: ("rate(COLUMN=VALUE)", "the same as share"),
+    Measure.RATE: ("rate(COLUMN=VALUE)", "share of a value among all values"),
     Measure.GAP: ("gap(COLUMN=VALUE | GROUPING)", "largest difference of that rate between groups"),
     Measure.DRIFT: ("drift(COLUMN)", "share of rows that moved, against the reference"),
 }
