@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import TYPE_CHECKING, Protocol
 
+from aims_pipelines.assets.measuring import with_pairs_of
 from aims_pipelines.checks.candidate import Published
 from aims_pipelines.resources.published_profiles import current_versions, merged_profile, profile_in
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from aims_pipelines.records.models import DatasetRecord, Limits
     from aims_pipelines.stats.profile import Profile
     from aims_pipelines.storage.dataset_tables import Version
@@ -44,9 +47,12 @@ class InStore:
 
     Args:
         store: The project's store.
+        record: Record of the dataset that is judged; its pairs are counted where a profile was made before they were
+            declared, and the rows are kept.
     """
 
     store: "DatasetStore"
+    record: "DatasetRecord | None" = None
 
     def versions(self, dataset: str) -> "Sequence[Version]":
         """Published versions in the order of publication."""
@@ -62,7 +68,20 @@ class InStore:
 
     def profile(self, dataset: str, digest: str) -> "Profile | None":
         """The profile of judged rows, ``None`` if there is none."""
-        return profile_in(self.store, dataset, digest)
+        profile = profile_in(self.store, dataset, digest)
+        if profile is None or self.record is None or dataset != self.record.id:
+            return profile
+        return with_pairs_of(self.record, profile, lambda: self._rows(dataset, digest))
+
+    def _rows(self, dataset: str, digest: str) -> "pa.Table | None":
+        from aims_pipelines.core.errors import StoreUnavailable
+        from aims_pipelines.measure import content_digest
+
+        try:
+            table = self.store.read_judged(dataset, digest)
+        except StoreUnavailable:
+            return None
+        return table if content_digest(table) == digest else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

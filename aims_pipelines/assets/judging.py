@@ -123,7 +123,7 @@ def judge_table(
     record = records.dataset(facts.dataset)
     limits = records.limits_for(facts.dataset, facts.now.date())
     policy = records.policy_in_force(record.policy, facts.now.date())
-    known = known_before(record, limits, partition=facts.partition, earlier=InStore(project.store))
+    known = known_before(record, limits, partition=facts.partition, earlier=InStore(project.store, record))
     treated = treat(table, record, limits, known.reference)
     kept = treated.kept
     measured = measure_by(record, kept)

@@ -144,7 +144,8 @@ def replay_profiles(
     if faults:
         raise BadInput(faults)
     named = record.id if record is not None else "profiles"
-    record = _declared(record, label, ignore)
+    pairs = tuple(dict.fromkeys(pair for item in series for pair in item.profile.pairs))
+    record = _declared(record, label, ignore, pairs)
     after = limits if proposed is None else proposed
     return DatasetReplay(
         dataset=named,
@@ -254,7 +255,12 @@ def _no_rows(columns: Sequence[str] | None = None) -> "Iterator[pa.RecordBatch]"
     raise RowsNotKept("a saved profile holds no rows")
 
 
-def _declared(record: "DatasetRecord | None", label: str | None, ignore: Sequence[str]) -> "DatasetRecord":
+def _declared(
+    record: "DatasetRecord | None",
+    label: str | None,
+    ignore: Sequence[str],
+    pairs: "tuple[tuple[str, str], ...]",
+) -> "DatasetRecord":
     """The record, or one that says nothing but what drift has to know."""
     from aims_pipelines.records.models import ColumnContract, ColumnType, DatasetRecord, Label
 
@@ -262,7 +268,7 @@ def _declared(record: "DatasetRecord | None", label: str | None, ignore: Sequenc
         text = dict.fromkeys(("title", "owner", "purpose"), "-")
         source = {"origin": "-", "licence": "-", "legal_basis": "-"}
         plain = {"kind": "dataset", "id": "profiles", "status": "admitted", "source": source, **text}
-        record = DatasetRecord.model_validate_json(json.dumps(plain))
+        record = DatasetRecord.model_validate_json(json.dumps(plain)).model_copy(update={"pairs": pairs})
     keys = {name: ColumnContract(type=ColumnType.STRING, unique=True) for name in ignore}
     return record.model_copy(
         update={

@@ -5,6 +5,7 @@ looks twice (at the window alone, then together with the windows before it), so 
 false-discovery rate.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from aims_pipelines.checks.candidate import Answer, Candidate, Inapplicable
@@ -12,6 +13,8 @@ from aims_pipelines.checks.wording import count
 from aims_pipelines.core.verdict import Finding, Status, worst
 from aims_pipelines.records.models import Inconclusive
 from aims_pipelines.stats.drift import compare
+from aims_pipelines.stats.drift_findings import inconclusive
+from aims_pipelines.stats.pairs import ordered_pair, pair_name
 from aims_pipelines.stats.profile import Profile
 
 
@@ -31,14 +34,34 @@ def _compare(
     candidate: Candidate, reference: Profile, current: Profile, *, looks: int
 ) -> tuple[Finding, ...]:
     limits, label = candidate.limits, candidate.record.label
-    return compare(
-        reference,
-        current,
+    declared = {ordered_pair(*pair) for pair in candidate.record.pairs}
+    findings = compare(
+        _with_pairs(reference, declared),
+        _with_pairs(current, declared),
         effect=limits.drift_effect,
         alpha=limits.drift_alpha / looks,
         labels=() if label is None else (label.column,),
         ignore=_ignored(candidate, reference),
     )
+    told = {finding.target for finding in findings}
+    unsaid = [pair for pair in sorted(declared) if pair_name(pair) not in told]
+    return (*findings, *(_uncounted(pair, reference, current) for pair in unsaid))
+
+
+def _uncounted(pair: tuple[str, str], reference: Profile, current: Profile) -> Finding:
+    """A declared pair that nothing could be said of is not passed over."""
+    absent = [name for name in pair if name not in reference.columns or name not in current.columns]
+    reason = (
+        f"{absent[0]} is not a column of both windows"
+        if absent
+        else "neither window was counted by this pair, which has to be of numbers or categories"
+    )
+    return inconclusive(pair_name(pair), reason)
+
+
+def _with_pairs(profile: Profile, declared: Collection[tuple[str, str]]) -> Profile:
+    """Pairs that the record no longer declares are not judged."""
+    return replace(profile, pairs={pair: table for pair, table in profile.pairs.items() if pair in declared})
 
 
 def _ignored(candidate: Candidate, reference: Profile) -> set[str]:

@@ -176,7 +176,7 @@ def _text(series: "PerformanceSeries", *, to_file: bool) -> str:
     problems += [line for line in groups if line.status is Status.FAIL]
     problems.sort(key=lambda line: line.status is not Status.FAIL)
     for line in problems[:_MOST_REASONS]:
-        needed = f" (it would take about {line.rows_needed:,})" if line.rows_needed else ""
+        needed = f" (it would take about {line.rows_needed:,} rows with labels)" if line.rows_needed else ""
         console.print(
             f"{line.answer}: {line.name}: {line.reason}{needed}",
             markup=False,
@@ -193,6 +193,8 @@ def _text(series: "PerformanceSeries", *, to_file: bool) -> str:
         style=_COLOURS[series.status],
         soft_wrap=True,
     )
+    if step := story.next_step(series):
+        console.print(f"Next: {step}", markup=False, soft_wrap=True)
     file = console.file
     assert isinstance(file, StringIO)  # noqa: S101 - as given above
     return file.getvalue()
@@ -245,6 +247,7 @@ def _json(series: "PerformanceSeries") -> str:
     plain = {
         "status": series.status.value,
         "headline": story.headline(series),
+        "next": story.next_step(series),
         "threshold": series.threshold,
         "coverage": series.coverage,
         "tolerance": series.tolerance,

@@ -109,13 +109,14 @@ def performance(
     groups = _tried(faults, partial(_groups, calibration, protected)) or ()
     columns = Columns(score=score, label=label, values=values, threshold=threshold, groups=groups, late=late)
     for source in sources:
+        faults += _shared(calibration, source)
         faults += column_faults(source, columns, time=time, labelled=False)
     faults += column_faults(calibration, columns, time=None, labelled=True)
     if faults:
         raise BadInput(faults)
     was = _tried(faults, lambda: read_window(calibration, columns))
     if late is None or (was is not None and was.whole.labelled):
-        faults += [fault for fault in [values.fault(f"{calibration.name}: column {label!r}")] if fault]
+        faults += [fault for fault in [values.fault(f"{calibration.where}: column {label!r}")] if fault]
     now: dict[str, WindowScores] = {}
     for source in sources:
         if time is not None and period is not None:
@@ -189,6 +190,18 @@ def _tried(faults: list[Fault], make: Callable[[], _Made]) -> _Made | None:
         return None
 
 
+def _shared(reference: Source, window: Source) -> list[Fault]:
+    """Files of a window that are the reference's too: what the scores were calibrated on says nothing new."""
+    if not isinstance(reference, Files) or not isinstance(window, Files):
+        return []
+    own = {file.resolve() for file in reference.table.files}
+    return [
+        Fault(where=str(file), expected="another file than the reference", found="it")
+        for file in window.table.files
+        if file.resolve() in own
+    ]
+
+
 def _text(positive: str | int | bool) -> str:
     return str(positive).lower() if isinstance(positive, bool) else str(positive)
 
@@ -208,9 +221,7 @@ def _sources(given: object, nulls: tuple[str, ...], *, together: bool) -> list[S
         return [_source("windows", given, nulls)]
     paths: Path | str | Sequence[Path | str] = given
     if together:
-        table = TableFiles(paths, null_values=nulls)
-        more = f" and {len(table.files) - 1} more" if len(table.files) > 1 else ""
-        return [Files(f"{table.files[0]}{more}", table)]
+        return [Files("windows", TableFiles(paths, null_values=nulls))]
     faults: list[Fault] = []
     files = files_of(paths)
     short = len({file.stem for file in files}) == len(files)
@@ -230,7 +241,7 @@ def _groups(reference: Source, protected: Sequence[str]) -> tuple[GroupSpec, ...
         return ()
     names = [part.strip() for name in protected for part in name.split("&")]
     lacking = [
-        unknown_column(f"{reference.name}: protected", name, reference.schema.names)
+        unknown_column(f"{reference.where}: protected", name, reference.schema.names)
         for name in dict.fromkeys(names)
         if name not in reference.schema.names
     ]

@@ -9,8 +9,17 @@ from numpy.typing import NDArray
 
 from aims_pipelines.core.errors import BadInput, Fault
 from aims_pipelines.measure.groupings import unknown_column
-from aims_pipelines.measure.lowering import labels_of, one_array, plain
+from aims_pipelines.measure.lowering import (
+    kind_of,
+    labels_of,
+    logical_type,
+    one_array,
+    plain,
+    plain_strings,
+    text_buffers,
+)
 from aims_pipelines.measure.table_files import Paths, TableFiles
+from aims_pipelines.stats.hashing import hash_texts
 
 Floats = NDArray[np.float64]
 _REMEDY = "Keep one row for each prediction."
@@ -70,8 +79,9 @@ class LateLabels:
             for what, name in (("identifier", ident), ("label", label))
             if name not in table.schema.names
         ]
-        if lacking:
-            raise BadInput(lacking)
+        faults = lacking or value_faults(self.name, table.schema, (ident, label))
+        if faults:
+            raise BadInput(faults)
         idents: list[pa.Array] = []
         labels: list[Floats] = []
         for place in range(len(table.files)):
@@ -81,7 +91,6 @@ class LateLabels:
                     labels.append(values.read(window.column(1)))
         self._idents: pa.Array = pa.concat_arrays(idents) if idents else pa.array([], pa.string())
         self._labels: Floats = np.concatenate(labels) if labels else np.zeros(0)
-        faults = []
         if missing := self._idents.null_count:
             faults.append(
                 _fault(self.name, ident, "an identifier in each row", f"{missing:,} rows without one")
@@ -93,18 +102,27 @@ class LateLabels:
             )
         if faults:
             raise BadInput(faults)
+        hashes = hash_texts(*text_buffers(self._idents))
+        self._order = np.argsort(hashes)
+        self._hashes = hashes[self._order]
         self._hits = np.zeros(len(self._idents), np.int64)
         self.ident = ident
 
     def join(self, idents: pa.ChunkedArray) -> Floats:
         """Labels of predictions, NaN where there is none yet."""
+        labels = np.full(len(idents), np.nan)
         texts = texts_of(idents)
-        places = pc.index_in(texts, value_set=self._idents, skip_nulls=True)
-        found = np.asarray(pc.is_valid(places).to_numpy(zero_copy_only=False), dtype=np.bool_)
-        at = np.asarray(places.fill_null(0).to_numpy(zero_copy_only=False), dtype=np.int64)
-        np.add.at(self._hits, at[found], 1)
-        labels = np.full(len(texts), np.nan)
-        labels[found] = self._labels[at[found]]
+        rows = np.flatnonzero(np.asarray(texts.is_valid()))
+        texts = texts.drop_null()
+        if not len(self._order) or not len(texts):
+            return labels
+        hashes = hash_texts(*text_buffers(texts))
+        near = np.minimum(np.searchsorted(self._hashes, hashes), len(self._hashes) - 1)
+        places = self._order[near]
+        # Hashes find the place; the identifier itself decides.
+        found = np.asarray(pc.equal(texts, self._idents.take(pa.array(places))))
+        np.add.at(self._hits, places[found], 1)
+        labels[rows[found]] = self._labels[places[found]]
         return labels
 
     def faults(self) -> list[Fault]:
@@ -133,6 +151,21 @@ class LateLabels:
         return found
 
 
+def value_faults(name: str, schema: pa.Schema, columns: Sequence[str]) -> list[Fault]:
+    """Columns of identifiers or labels whose values are no texts, numbers, booleans or times."""
+    return [
+        Fault(
+            where=f"{name}: column {column!r}",
+            expected="texts, numbers or booleans",
+            found=f"the type {kind}",
+            remedy="Convert it to text.",
+        )
+        for column in columns
+        if column in schema.names
+        and (kind_of(kind := schema.field(column).type) is None or pa.types.is_binary(logical_type(kind)))
+    ]
+
+
 def texts_of(column: pa.ChunkedArray) -> pa.Array:
     """Values of a column as texts, whole numbers without a decimal point, missing ones (NaN too) null."""
     array = plain(one_array(column))
@@ -144,7 +177,7 @@ def texts_of(column: pa.ChunkedArray) -> pa.Array:
         encoded = array.dictionary_encode()
         names = pa.array(labels_of(encoded.dictionary), pa.string())
         return names.take(encoded.indices)
-    return array.cast(pa.string())
+    return plain_strings(array).cast(pa.string())
 
 
 def _fault(name: str, column: str, expected: str, found: str, remedy: str = _REMEDY) -> Fault:

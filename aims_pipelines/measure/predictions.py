@@ -13,7 +13,7 @@ from aims_pipelines.core.errors import BadInput, Fault
 from aims_pipelines.measure.frames import ArrowFrame
 from aims_pipelines.measure.grouping import Grouping
 from aims_pipelines.measure.groupings import unknown_column
-from aims_pipelines.measure.late_labels import LabelValues, LateLabels
+from aims_pipelines.measure.late_labels import LabelValues, LateLabels, value_faults
 from aims_pipelines.measure.lowering import Numbers, kind_of, logical_type, lower, one_array
 from aims_pipelines.measure.periods import Period, check_number, check_time, parts_by_period, period_name
 from aims_pipelines.measure.table_files import TableFiles
@@ -58,6 +58,11 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
+        """How the window is called."""
+        ...
+
+    @property
+    def where(self) -> str:
         """How messages call it."""
         ...
 
@@ -81,6 +86,12 @@ class Files:
     table: TableFiles
 
     @property
+    def where(self) -> str:
+        """The file, or the first of several."""
+        more = f" and {len(self.table.files) - 1} more" if len(self.table.files) > 1 else ""
+        return f"{self.table.files[0]}{more}"
+
+    @property
     def schema(self) -> pa.Schema:
         """Columns of the first file, which the others share."""
         return self.table.schema
@@ -98,6 +109,11 @@ class Frame:
 
     name: str
     frame: ArrowFrame
+
+    @property
+    def where(self) -> str:
+        """Its name."""
+        return self.name
 
     @property
     def schema(self) -> pa.Schema:
@@ -129,18 +145,18 @@ def column_faults(source: Source, columns: Columns, *, time: str | None, labelle
     wanted |= {f"protected {name}": name for spec in columns.groups for name in spec.columns}
     for what, name in wanted.items():
         if name not in names:
-            faults.append(unknown_column(f"{source.name}: {what.split(' ')[0]}", name, names))
-    if (
-        columns.score in names
-        and kind_of(kind := source.schema.field(columns.score).type) is not Kind.NUMERIC
-    ):
+            faults.append(unknown_column(f"{source.where}: {what.split(' ')[0]}", name, names))
+    kind = source.schema.field(columns.score).type if columns.score in names else pa.null()
+    if not (pa.types.is_null(kind) or kind_of(kind) is Kind.NUMERIC):  # of a file without rows it is null
         faults.append(
             Fault(
-                where=f"{source.name}: column {columns.score!r}",
+                where=f"{source.where}: column {columns.score!r}",
                 expected="numbers, the probability of the positive class",
                 found=f"the type {logical_type(kind)}",
             )
         )
+    joined = [columns.label, *([columns.late.ident] if columns.late is not None else [])]
+    faults += value_faults(source.where, source.schema, joined)
     if time is not None:
         try:
             check_time(source.schema, time)
@@ -191,7 +207,7 @@ def read_periods(source: Source, columns: Columns, *, time: str, every: Period) 
     if untimed:
         faults.append(
             Fault(
-                where=f"{source.name}: time column {time!r}",
+                where=f"{source.where}: time column {time!r}",
                 expected="a time in each row",
                 found=f"{untimed:,} rows without one",
                 remedy="Give each prediction its time, or leave those rows out.",
@@ -299,5 +315,8 @@ def _together(faults: Sequence[Fault]) -> list[Fault]:
 
 def _named(source: Source, fault: Fault) -> Fault:
     return Fault(
-        where=f"{source.name}: {fault.where}", expected=fault.expected, found=fault.found, remedy=fault.remedy
+        where=f"{source.where}: {fault.where}",
+        expected=fault.expected,
+        found=fault.found,
+        remedy=fault.remedy,
     )

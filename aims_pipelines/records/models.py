@@ -299,8 +299,8 @@ class DatasetRecord(Envelope):
     source: Source = Field(description="Where the data comes from and on what basis it may be used.")
     like: str | None = Field(
         None,
-        description="Dataset whose columns, extra_columns, label, protected, intersections, subject and time apply "
-        "here too, except for those written here.",
+        description="Dataset whose columns, extra_columns, label, protected, intersections, pairs, subject and time "
+        "apply here too, except for those written here.",
     )
     columns: dict[str, ColumnContract] = Field(
         default_factory=dict, description="The contract, column by column; required without 'like'."
@@ -310,6 +310,10 @@ class DatasetRecord(Envelope):
     protected: tuple[Protected, ...] = Field((), description="Attributes whose groups are compared.")
     intersections: tuple[tuple[str, ...], ...] = Field(
         (), description="Protected attributes judged together."
+    )
+    pairs: tuple[tuple[str, str], ...] = Field(
+        (),
+        description="Pairs of columns, numbers or categories, whose dependence on each other must not drift.",
     )
     subject: str | None = Field(None, description="Column that identifies the person a row is about.")
     time: str | None = Field(None, description="Column with the event time.")

@@ -9,6 +9,7 @@ from aims_pipelines.reports import performance_story as story
 from aims_pipelines.reports.drift_page import environment
 from aims_pipelines.reports.performance_plot import MOST_WINDOWS, Mark, performance_plot, swatch
 from aims_pipelines.stats.performance_series import PerformanceSeries
+from aims_pipelines.stats.realised_performance import Measure
 from aims_pipelines.stats.window_performance import WindowPerformance
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ _WORDS = {
     Status.FAIL: "something changed",
     Status.INCONCLUSIVE: "it cannot be told yet",
 }
+_HEADINGS = {Measure.ROC_AUC: "ROC AUC"}
 _LEGEND = (
     ("measured", "measured by labels, with its 95 % interval"),
     ("estimated", "estimated from scores"),
@@ -46,6 +48,7 @@ def performance_page(series: PerformanceSeries, *, day: date) -> str:
         .get_template("performance.html.j2")
         .render(
             head=story.headline(series),
+            next_step=story.next_step(series),
             status=series.status.value,
             word=_WORDS[series.status],
             day=day.isoformat(),
@@ -55,11 +58,11 @@ def performance_page(series: PerformanceSeries, *, day: date) -> str:
             threshold=f"{series.threshold:g}",
             tolerance=f"{100 * series.tolerance:g}",
             coverage=f"{100 * series.coverage:g}",
-            charted=series.charted.value,
+            charted=_HEADINGS.get(series.charted, series.charted.value.capitalize()),
             picture=_safe(_picture(series)),
             legend=[(_safe(swatch(kind)), words) for kind, words in _LEGEND],
             hidden=max(0, len(series.windows) - MOST_WINDOWS),
-            measures=[measure.value for measure in story.SHOWN],
+            measures=[_HEADINGS.get(measure, measure.value.capitalize()) for measure in story.SHOWN],
             lines=[_row(line) for line in story.lines(series)],
             groups=[_row(line) for line in groups[:_MOST_GROUP_LINES]],
             groups_more=max(0, len(groups) - _MOST_GROUP_LINES),
@@ -71,7 +74,7 @@ def performance_page(series: PerformanceSeries, *, day: date) -> str:
 
 
 def _row(line: story.Line) -> dict[str, Any]:
-    needed = f" It would take about {line.rows_needed:,}." if line.rows_needed else ""
+    needed = f" It would take about {line.rows_needed:,} rows with labels." if line.rows_needed else ""
     return {
         "group": line.group,
         "window": line.window,

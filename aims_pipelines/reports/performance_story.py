@@ -109,7 +109,10 @@ def headline(series: PerformanceSeries) -> str:
     due = len(series.due)
     if series.failures:
         where = _names([finding.target for finding in series.failures])
-        return f"The same scores mean something else now (concept drift): labels contradict them in {where}."
+        return (
+            "The same scores mean something else now (concept drift, or other cases behind them): "
+            f"labels contradict them in {where}."
+        )
     if not due:
         return "Nothing can be told yet: no labels are due."
     open_ones = [window.name for window in series.due if window.status is Status.INCONCLUSIVE]
@@ -125,6 +128,19 @@ def headline(series: PerformanceSeries) -> str:
         return f"Labels are as the scores promise, but the chart cannot tell: {chart.reason}."
     control = f", and the {series.charted} is in control" if series.chart_tells else ""
     return f"Labels are as the scores promise in {_all(due)} due{control}. {_waiting(series)}".strip()
+
+
+def next_step(series: PerformanceSeries) -> str:
+    """What to do next; empty where everything passes."""
+    problems = [*series.failures]
+    problems += [
+        finding
+        for window in series.due
+        for finding in window.findings
+        if finding.status is Status.INCONCLUSIVE
+    ]
+    chart = series.chart.remedy if series.chart is not None and series.chart_tells else ""
+    return next((finding.remedy for finding in problems if finding.remedy), chart)
 
 
 def lines(series: PerformanceSeries) -> list[Line]:

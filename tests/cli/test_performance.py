@@ -96,7 +96,10 @@ def test_the_table_marks_estimates_and_says_why(folder, run):
     assert "≈" in rows[3]
     assert "inconclusive" in rows[3]
     assert "not due" in rows[4]
-    assert "0% of the labels are known, 80% are needed (it would take about 2,000)" in result.output
+    assert (
+        "0% of the labels are known, 80% are needed (it would take about 2,000 rows with labels)"
+        in result.output
+    )
 
 
 def test_files_periods_and_frames_give_the_same(folder, run):
@@ -219,6 +222,51 @@ def test_labels_that_contradict_each_other_are_bad_input(folder, run):
 def test_a_reference_that_will_not_do_is_bad_input(folder, run, change, words):
     change(pd.read_csv("reference.csv")).to_csv("reference.csv", index=False)
     assert words in faults(run("reference.csv", "served", *TERMS))
+
+
+def test_identifiers_are_the_same_as_texts_and_as_numbers_of_any_type(folder, run):
+    labels = pd.read_csv("by-june.csv")
+    expected = run(*later("--labels", "by-june.csv")).output
+    for kind in ("float64", "int32", "string", "category"):
+        labels.astype({"id": kind}).to_parquet("late.parquet")
+        assert run(*later("--labels", "late.parquet")).output == expected, kind
+
+
+def test_values_that_are_no_texts_are_named_with_their_type(folder, run):
+    table = predictions(32)
+    table["repaid"] = table["repaid"].str.encode("utf-8")
+    table.to_parquet("bytes.parquet")
+    said = faults(run("bytes.parquet", "bytes.parquet", *TERMS))
+    assert (
+        "bytes.parquet: column 'repaid': expected texts, numbers or booleans, found the type binary" in said
+    )
+
+
+def test_a_window_without_rows_is_inconclusive_and_no_fault(folder, run):
+    pd.read_csv("reference.csv").head(0).to_csv("empty.csv", index=False)
+    result = run("reference.csv", "empty.csv", *TERMS)
+    assert result.exit_code == 3
+    assert "there are no scored rows" in result.output
+    assert "found no labels at all" in faults(run("empty.csv", "reference.csv", *TERMS))
+
+
+def test_the_reference_is_no_window(folder, run):
+    said = faults(run("reference.csv", "served", "reference.csv", *TERMS))
+    assert "reference.csv: expected another file than the reference, found it" in said
+
+
+def test_rows_without_a_time_or_a_score_are_told(folder, run):
+    table = predictions(31)
+    table.loc[:4, "score"] = np.nan
+    table.to_csv("months.csv", index=False)
+    result = run("reference.csv", "months.csv", *TERMS, "--time", "day", "--every", "year")
+    assert result.exit_code == 0
+    assert "Note: 5 rows without a score are left out." in result.output
+    table.loc[:2, "day"] = pd.NaT
+    table.to_csv("months.csv", index=False)
+    assert "months.csv: time column 'day': expected a time in each row, found 3 rows without one" in faults(
+        run("reference.csv", "months.csv", *TERMS, "--time", "day", "--every", "year")
+    )
 
 
 def test_identifiers_and_values_stay_out_of_messages(folder, run):
