@@ -40,6 +40,10 @@ class Earlier(Protocol):
         """The profile of judged rows, ``None`` if there is none."""
         ...
 
+    def kept(self, dataset: str, digest: str) -> "Profile | None":
+        """The same as far as it needs no rows: perhaps without what was declared since."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class InStore:
@@ -68,10 +72,14 @@ class InStore:
 
     def profile(self, dataset: str, digest: str) -> "Profile | None":
         """The profile of judged rows, ``None`` if there is none."""
-        profile = profile_in(self.store, dataset, digest)
+        profile = self.kept(dataset, digest)
         if profile is None or self.record is None or dataset != self.record.id:
             return profile
         return with_pairs_of(self.record, profile, lambda: self._rows(dataset, digest))
+
+    def kept(self, dataset: str, digest: str) -> "Profile | None":
+        """The profile as it was made."""
+        return profile_in(self.store, dataset, digest)
 
     def _rows(self, dataset: str, digest: str) -> "pa.Table | None":
         from aims_pipelines.core.errors import StoreUnavailable
@@ -125,7 +133,7 @@ def known_before(record: "DatasetRecord", limits: "Limits", *, partition: str, e
         reference=merged_profile(references, profile, shared_only=True) if references else None,
         references=references,
         preceding=_preceding(record.id, limits, earlier=earlier),
-        history=_history(record, published, partition, profile),
+        history=_history(record, published, partition, partial(earlier.kept, record.id)),
         others=_others(record, earlier=earlier),
     )
 

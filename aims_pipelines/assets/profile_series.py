@@ -244,6 +244,8 @@ class _Before:
         mine = self.saved if dataset == self.dataset else ()
         return next((item.profile for item in mine if item.digest == digest), None)
 
+    kept = profile
+
 
 def _against(limits: "Limits") -> str:
     """The reference of each profile, as the limits say it."""
