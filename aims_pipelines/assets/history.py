@@ -32,8 +32,8 @@ class Earlier(Protocol):
         """The current version of a partition."""
         ...
 
-    def poolable(self, dataset: str) -> Sequence[str]:
-        """Digests of the windows that may be pooled with the next one, the newest first."""
+    def poolable(self, dataset: str, partition: str = "") -> Sequence[str]:
+        """Digests of the windows that may be pooled with the next one of a partition, the newest first."""
         ...
 
     def profile(self, dataset: str, digest: str) -> "Profile | None":
@@ -66,9 +66,9 @@ class InStore:
         """The current version of a partition."""
         return self.store.head(dataset, partition)
 
-    def poolable(self, dataset: str) -> Sequence[str]:
-        """Digests of the windows that may be pooled with the next one, the newest first."""
-        return self.store.poolable(dataset)
+    def poolable(self, dataset: str, partition: str = "") -> Sequence[str]:
+        """Digests of the windows that may be pooled with the next one of a partition, the newest first."""
+        return self.store.poolable(dataset, partition)
 
     def profile(self, dataset: str, digest: str) -> "Profile | None":
         """The profile of judged rows, ``None`` if there is none."""
@@ -132,7 +132,13 @@ def known_before(record: "DatasetRecord", limits: "Limits", *, partition: str, e
         current=profile(head.digest) if head else None,
         reference=merged_profile(references, profile, shared_only=True) if references else None,
         references=references,
-        preceding=_preceding(record.id, limits, earlier=earlier),
+        preceding=_preceding(
+            record.id,
+            limits,
+            partition=partition,
+            without={version.digest for version in references},
+            earlier=earlier,
+        ),
         history=_history(record, published, partition, partial(earlier.kept, record.id)),
         others=_others(record, earlier=earlier),
     )
@@ -150,12 +156,19 @@ def _references(published: "Sequence[Version]", limits: "Limits", partition: str
     return tuple(published[:1] if limits.drift_reference is Reference.FIRST else published[-1:])
 
 
-def _preceding(dataset: str, limits: "Limits", *, earlier: Earlier) -> "tuple[Profile, ...]":
+def _preceding(
+    dataset: str, limits: "Limits", *, partition: str, without: set[str], earlier: Earlier
+) -> "tuple[Profile, ...]":
+    """Profiles of the windows before it; the rows of the reference say nothing about it."""
     from aims_pipelines.records.models import Inconclusive
 
     if limits.drift_inconclusive is not Inconclusive.POOL:
         return ()
-    found = (earlier.profile(dataset, digest) for digest in earlier.poolable(dataset))
+    found = (
+        earlier.profile(dataset, digest)
+        for digest in earlier.poolable(dataset, partition)
+        if digest not in without
+    )
     return tuple(profile for profile in found if profile is not None)
 
 

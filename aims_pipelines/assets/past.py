@@ -149,9 +149,9 @@ class AsOf:
         """The version of a partition that was current then."""
         return self.stored.past(dataset).head(self.seq, partition)
 
-    def poolable(self, dataset: str) -> Sequence[str]:
+    def poolable(self, dataset: str, partition: str = "") -> Sequence[str]:
         """Digests of the windows that might be pooled with the next one then, the newest first."""
-        return self.stored.past(dataset).poolable(self.seq)
+        return self.stored.past(dataset).poolable(self.seq, partition)
 
     def profile(self, dataset: str, digest: str) -> "Profile":
         """The profile of judged rows.

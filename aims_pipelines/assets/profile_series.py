@@ -232,11 +232,11 @@ class _Before:
         """The last of them."""
         return next((version for version in reversed(self.versions(dataset)) if not partition), None)
 
-    def poolable(self, dataset: str) -> Sequence[str]:
-        """As in a project, the newest first."""
-        from aims_pipelines.storage.datasets import MOST_POOLED
+    def poolable(self, dataset: str, partition: str = "") -> Sequence[str]:
+        """As in a project, the newest first; a series has no partitions."""
+        from aims_pipelines.storage.pooling import MOST_POOLED
 
-        newest = [version.digest for version in reversed(self.versions(dataset))]
+        newest = [version.digest for version in reversed(self.versions(dataset)) if not partition]
         return list(dict.fromkeys(newest[:MOST_POOLED]))
 
     def profile(self, dataset: str, digest: str) -> "Profile | None":

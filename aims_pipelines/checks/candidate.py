@@ -90,8 +90,8 @@ class Candidate:
         reference: Profile of the reference version, or of several together; ``None`` before the first publication.
         reference_digest: Its data version; empty before the first publication, and where it is several versions.
         current: Profile of the version that is current now, ``None`` before the first publication.
-        preceding: Profiles of the windows before this one, newest first, for pooling; windows that were
-            refused only because their drift was inconclusive included, or pooling could never start.
+        preceding: Profiles of the windows before this one, newest first, for pooling; windows that drift alone kept out
+            included, or pooling could never start.
         history: Published versions that the record's control charts go over, the oldest first.
         others: Profiles of the current versions of datasets that this one must share no rows with.
         records_dir: Folder that relative paths in records start from.

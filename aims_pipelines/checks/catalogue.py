@@ -102,7 +102,7 @@ DATASET_CHECKS: Final[tuple[CatalogueEntry, ...]] = (
     ),
     CatalogueEntry(
         name="drift",
-        version="1",
+        version="2",
         description="Does the table still look like the reference version, as a whole and inside each group?",
     ),
     CatalogueEntry(

@@ -9,11 +9,13 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from aims_pipelines.checks.candidate import Answer, Candidate, Inapplicable
+from aims_pipelines.checks.pooling import Pool, pool
 from aims_pipelines.checks.wording import count
 from aims_pipelines.core.verdict import Finding, Status, worst
 from aims_pipelines.records.models import Inconclusive
-from aims_pipelines.stats.drift import compare
+from aims_pipelines.stats.drift import WOBBLE, compare
 from aims_pipelines.stats.drift_findings import inconclusive
+from aims_pipelines.stats.families import GROUP_FACTOR
 from aims_pipelines.stats.pairs import ordered_pair, pair_name
 from aims_pipelines.stats.profile import Profile
 
@@ -31,14 +33,16 @@ def judge(candidate: Candidate) -> Answer:
 
 
 def _compare(
-    candidate: Candidate, reference: Profile, current: Profile, *, looks: int
+    candidate: Candidate, reference: Profile, current: Profile, *, looks: int, widened: bool = False
 ) -> tuple[Finding, ...]:
     limits, label = candidate.limits, candidate.record.label
+    effect = limits.drift_effect
     declared = {ordered_pair(*pair) for pair in candidate.record.pairs}
     findings = compare(
         _with_pairs(reference, declared),
         _with_pairs(current, declared),
-        effect=limits.drift_effect,
+        effect=_widened(effect) if widened else effect,
+        wobble=effect * WOBBLE,
         alpha=limits.drift_alpha / looks,
         labels=() if label is None else (label.column,),
         ignore=_ignored(candidate, reference),
@@ -76,23 +80,62 @@ def _ignored(candidate: Candidate, reference: Profile) -> set[str]:
 
 
 def _pooled(candidate: Candidate, reference: Profile) -> tuple[Finding, ...]:
-    """Judge the window alone; if that is inconclusive, with as many windows before it as the answer takes."""
-    from aims_pipelines.measure import merge
+    """Judge the window alone; if that is inconclusive, with as many windows before it as the answer takes.
 
+    A pass of the pool says that the windows together have not drifted. That this one has not hidden among the others
+    it has to show by itself: it must be large enough for the shift that is tolerated inside a group, as it is one.
+    """
     alone = _compare(candidate, reference, candidate.profile, looks=2)
     if worst(finding.status for finding in alone) is not Status.INCONCLUSIVE or not candidate.preceding:
         return alone
-    needed = max((finding.rows_needed or 0 for finding in alone), default=0)
-    pool, windows = candidate.profile, 0
-    for earlier in candidate.preceding:
-        if needed and pool.rows >= needed:
-            break
-        pool, windows = merge(pool, earlier), windows + 1
-    note = f"pooled with the {'window' if windows == 1 else f'{windows} windows'} before it, {count(pool.rows, 'row')}"
-    return tuple(
-        replace(finding, reason=f"{finding.reason} ({note})")
-        for finding in _compare(candidate, reference, pool, looks=2)
+    pooled = pool(
+        candidate.profile,
+        candidate.preceding,
+        reference=reference,
+        needed=max((finding.rows_needed or 0 for finding in alone), default=0),
+        unique=[name for name, contract in candidate.record.columns.items() if contract.unique],
     )
+    note = _note(pooled)
+    if not pooled.windows:
+        return tuple(replace(finding, reason=f"{finding.reason} ({note})") for finding in alone)
+    together = tuple(
+        replace(finding, reason=f"{finding.reason} ({note})")
+        for finding in _compare(candidate, reference, pooled.profile, looks=2)
+    )
+    if worst(finding.status for finding in together) is not Status.PASS:
+        return together
+    least = _widened(candidate.limits.drift_effect)
+    coarse = _compare(candidate, reference, candidate.profile, looks=2, widened=True)
+    hidden = tuple(
+        replace(
+            finding,
+            reason=f"{finding.reason}: alone this window has too few rows for even a shift of "
+            f"{least:.0%} of them, which the windows before it would thin out ({note})",
+        )
+        for finding in coarse
+        if finding.status is not Status.PASS
+    )
+    return (*hidden, *together)
+
+
+def _widened(effect: float) -> float:
+    return min(0.9, GROUP_FACTOR * effect)
+
+
+def _note(pooled: Pool) -> str:
+    """What was pooled, and what was not, and why."""
+    left_out = [
+        f"{count(number, 'window')} left out for {reason}"
+        for number, reason in (
+            (pooled.repeated, "rows that are in the reference or the pool already"),
+            (pooled.unlike, "other columns or groups"),
+        )
+        if number
+    ]
+    if not pooled.windows:
+        return "; ".join(("not pooled", *left_out))
+    windows = "window" if pooled.windows == 1 else f"{pooled.windows} windows"
+    return "; ".join((f"pooled with the {windows} before it, {count(pooled.profile.rows, 'row')}", *left_out))
 
 
 def _accepted(finding: Finding, candidate: Candidate) -> Finding:
