@@ -1,17 +1,24 @@
 """What earlier versions of a dataset have to say about a candidate: current, reference, preceding windows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import TYPE_CHECKING, Protocol
 
+from aims_pipelines.assets.measuring import with_pairs_of
+from aims_pipelines.checks.candidate import Published
 from aims_pipelines.resources.published_profiles import current_versions, merged_profile, profile_in
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from aims_pipelines.records.models import DatasetRecord, Limits
     from aims_pipelines.stats.profile import Profile
     from aims_pipelines.storage.dataset_tables import Version
     from aims_pipelines.storage.datasets import DatasetStore
+
+#: Newest versions after the reference that charts go over.
+_MOST_CHARTED = 50
 
 
 class Earlier(Protocol):
@@ -25,12 +32,16 @@ class Earlier(Protocol):
         """The current version of a partition."""
         ...
 
-    def poolable(self, dataset: str) -> Sequence[str]:
-        """Digests of the windows that may be pooled with the next one, the newest first."""
+    def poolable(self, dataset: str, partition: str = "") -> Sequence[str]:
+        """Digests of the windows that may be pooled with the next one of a partition, the newest first."""
         ...
 
     def profile(self, dataset: str, digest: str) -> "Profile | None":
         """The profile of judged rows, ``None`` if there is none."""
+        ...
+
+    def kept(self, dataset: str, digest: str) -> "Profile | None":
+        """The same as far as it needs no rows: perhaps without what was declared since."""
         ...
 
 
@@ -40,9 +51,12 @@ class InStore:
 
     Args:
         store: The project's store.
+        record: Record of the dataset that is judged; its pairs are counted where a profile was made before they were
+            declared, and the rows are kept.
     """
 
     store: "DatasetStore"
+    record: "DatasetRecord | None" = None
 
     def versions(self, dataset: str) -> "Sequence[Version]":
         """Published versions in the order of publication."""
@@ -52,13 +66,30 @@ class InStore:
         """The current version of a partition."""
         return self.store.head(dataset, partition)
 
-    def poolable(self, dataset: str) -> Sequence[str]:
-        """Digests of the windows that may be pooled with the next one, the newest first."""
-        return self.store.poolable(dataset)
+    def poolable(self, dataset: str, partition: str = "") -> Sequence[str]:
+        """Digests of the windows that may be pooled with the next one of a partition, the newest first."""
+        return self.store.poolable(dataset, partition)
 
     def profile(self, dataset: str, digest: str) -> "Profile | None":
         """The profile of judged rows, ``None`` if there is none."""
+        profile = self.kept(dataset, digest)
+        if profile is None or self.record is None or dataset != self.record.id:
+            return profile
+        return with_pairs_of(self.record, profile, lambda: self._rows(dataset, digest))
+
+    def kept(self, dataset: str, digest: str) -> "Profile | None":
+        """The profile as it was made."""
         return profile_in(self.store, dataset, digest)
+
+    def _rows(self, dataset: str, digest: str) -> "pa.Table | None":
+        from aims_pipelines.core.errors import StoreUnavailable
+        from aims_pipelines.measure import content_digest
+
+        try:
+            table = self.store.read_judged(dataset, digest)
+        except StoreUnavailable:
+            return None
+        return table if content_digest(table) == digest else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +102,7 @@ class Known:
         reference: Profile that drift is judged against.
         references: Versions whose rows that profile is of.
         preceding: Profiles of windows before it, newest first, for pooling.
+        history: Published versions that the control charts go over, the oldest first; none if none are declared.
         others: Profiles of datasets that it must share no rows with.
     """
 
@@ -79,6 +111,7 @@ class Known:
     reference: "Profile | None"
     references: "tuple[Version, ...]"
     preceding: "tuple[Profile, ...]"
+    history: tuple[Published, ...] = ()
     others: "Mapping[str, Profile]" = field(default_factory=dict)
 
     @property
@@ -99,7 +132,14 @@ def known_before(record: "DatasetRecord", limits: "Limits", *, partition: str, e
         current=profile(head.digest) if head else None,
         reference=merged_profile(references, profile, shared_only=True) if references else None,
         references=references,
-        preceding=_preceding(record.id, limits, earlier=earlier),
+        preceding=_preceding(
+            record.id,
+            limits,
+            partition=partition,
+            without={version.digest for version in references},
+            earlier=earlier,
+        ),
+        history=_history(record, published, partition, partial(earlier.kept, record.id)),
         others=_others(record, earlier=earlier),
     )
 
@@ -116,13 +156,50 @@ def _references(published: "Sequence[Version]", limits: "Limits", partition: str
     return tuple(published[:1] if limits.drift_reference is Reference.FIRST else published[-1:])
 
 
-def _preceding(dataset: str, limits: "Limits", *, earlier: Earlier) -> "tuple[Profile, ...]":
+def _preceding(
+    dataset: str, limits: "Limits", *, partition: str, without: set[str], earlier: Earlier
+) -> "tuple[Profile, ...]":
+    """Profiles of the windows before it; the rows of the reference say nothing about it."""
     from aims_pipelines.records.models import Inconclusive
 
     if limits.drift_inconclusive is not Inconclusive.POOL:
         return ()
-    found = (earlier.profile(dataset, digest) for digest in earlier.poolable(dataset))
+    found = (
+        earlier.profile(dataset, digest)
+        for digest in earlier.poolable(dataset, partition)
+        if digest not in without
+    )
     return tuple(profile for profile in found if profile is not None)
+
+
+def _history(
+    record: "DatasetRecord",
+    published: "Sequence[Version]",
+    partition: str,
+    profile: "Callable[[str], Profile | None]",
+) -> tuple[Published, ...]:
+    """Versions in order; for a partition, the current ones of the partitions whose keys come before its own.
+
+    The first ones, which make the reference, and the newest; what is between is long forgotten by any chart.
+    """
+    charts = record.control_charts
+    if charts is None:
+        return ()
+    since = [
+        version
+        for version in published
+        if charts.since is None or version.published_at.date() >= charts.since
+    ]
+    if partition:
+        current = current_versions(since)
+        series = [(key, current[key]) for key in sorted(current) if "" < key < partition]
+    else:
+        series = [(f"version {version.number}", version) for version in since if not version.partition]
+    kept = [*series[: charts.reference], *series[charts.reference :][-_MOST_CHARTED:]]
+    return tuple(
+        Published(name=name, digest=version.digest, profile=partial(profile, version.digest))
+        for name, version in kept
+    )
 
 
 def _others(record: "DatasetRecord", *, earlier: Earlier) -> "dict[str, Profile]":

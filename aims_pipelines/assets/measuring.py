@@ -1,20 +1,25 @@
-"""What the record of a dataset asks of a profile: its groupings, its keys, and the one pass over a table for them."""
+"""What the record of a dataset asks of a profile: its groupings, keys and pairs, and the one pass over a table."""
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pyarrow as pa
 
     from aims_pipelines.measure import Measured
     from aims_pipelines.records.models import DatasetRecord
-    from aims_pipelines.stats.profile import GroupSpec
+    from aims_pipelines.stats.profile import GroupSpec, Profile
 
 
 def measure_by(record: "DatasetRecord", table: "pa.Table") -> "Measured":
     """Go over the rows of a table once, for all that its record asks of a profile."""
     from aims_pipelines.measure import measure
 
-    return measure(table, groups=groups_of(record, table.schema), keys=keys_of(record, table.schema))
+    schema = table.schema
+    return measure(
+        table, groups=groups_of(record, schema), keys=keys_of(record, schema), pairs=pairs_of(record, schema)
+    )
 
 
 def groups_of(record: "DatasetRecord", schema: "pa.Schema") -> "list[GroupSpec]":
@@ -53,3 +58,42 @@ def keys_of(record: "DatasetRecord", schema: "pa.Schema") -> list[tuple[str, ...
     if record.subject is not None:
         names.append(record.subject)
     return [(name,) for name in dict.fromkeys(names) if name in schema.names]
+
+
+def pairs_of(record: "DatasetRecord", schema: "pa.Schema") -> list[tuple[str, str]]:
+    """The pairs of columns to count together: those declared whose columns the table has, times left out.
+
+    The drift check is inconclusive about the others.
+    """
+    from aims_pipelines.measure.lowering import flattened, kind_of
+    from aims_pipelines.stats.profile import Kind
+
+    usable = {name for name, _, kind in flattened(schema) if kind_of(kind) is not Kind.TEMPORAL}
+    return [pair for pair in record.pairs if usable.issuperset(pair)]
+
+
+def with_pairs_of(
+    record: "DatasetRecord", profile: "Profile", rows: "Callable[[], pa.Table | None]"
+) -> "Profile":
+    """Add the pairs that a record declares and a profile was made without.
+
+    Args:
+        record: The record.
+        profile: Profile of some rows.
+        rows: Gives those rows; ``None`` where they are not kept. Called only if a pair is lacking.
+
+    Returns:
+        The profile, with as many of the pairs as can be counted.
+    """
+    from dataclasses import replace
+
+    from aims_pipelines.measure import profile_table
+    from aims_pipelines.stats.pairs import ordered_pair
+
+    if all(ordered_pair(*pair) in profile.pairs for pair in record.pairs) or (table := rows()) is None:
+        return profile
+    lacking = [pair for pair in pairs_of(record, table.schema) if ordered_pair(*pair) not in profile.pairs]
+    names = {name for pair in lacking for name in pair}
+    parts = [one for one in table.column_names if one in names or any(n.startswith(f"{one}.") for n in names)]
+    counted = profile_table(table.select(parts), pairs=lacking, rows=False)
+    return replace(profile, pairs={**profile.pairs, **counted.pairs})

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from aims_pipelines.storage.dataset_tables import Version
     from aims_pipelines.storage.past import Past
 
-# A window, its reference, the current version, and as many as it may be pooled with.
-_MOST_PROFILES = 64
+# A window, its reference, the current version, and as many as it may be pooled or charted with.
+_MOST_PROFILES = 96
 ROWS_NOT_ASKED_FOR = "rows are read with --with-rows only"
 
 
@@ -49,7 +49,7 @@ class Kept:
         return self._pasts[dataset]
 
     def profile(self, dataset: str, digest: str, record: "DatasetRecord") -> "Profile":
-        """The profile of judged rows, by the groups that a record declares.
+        """The profile of judged rows, by the groups and pairs that a record declares.
 
         Args:
             dataset: Name of the dataset.
@@ -96,7 +96,7 @@ class Kept:
                     return profile
                 problem = misfit(profile, record)
                 if not problem:
-                    return _only_groups_of(profile, record)
+                    return _only_declared(profile, record)
         try:
             table = self._table(dataset, digest)
         except RowsNotKept as error:
@@ -132,26 +132,26 @@ class AsOf:
     """What was published and judged before an entry of the ledger.
 
     Args:
-        kept: What is kept.
+        stored: What is kept.
         record: Record of the dataset whose candidate is judged again.
         seq: Number of the entry.
     """
 
-    kept: Kept
+    stored: Kept
     record: "DatasetRecord"
     seq: int = field(kw_only=True)
 
     def versions(self, dataset: str) -> "Sequence[Version]":
         """Versions that were published then, in the order of publication."""
-        return self.kept.past(dataset).versions(self.seq)
+        return self.stored.past(dataset).versions(self.seq)
 
     def head(self, dataset: str, partition: str = "") -> "Version | None":
         """The version of a partition that was current then."""
-        return self.kept.past(dataset).head(self.seq, partition)
+        return self.stored.past(dataset).head(self.seq, partition)
 
-    def poolable(self, dataset: str) -> Sequence[str]:
+    def poolable(self, dataset: str, partition: str = "") -> Sequence[str]:
         """Digests of the windows that might be pooled with the next one then, the newest first."""
-        return self.kept.past(dataset).poolable(self.seq)
+        return self.stored.past(dataset).poolable(self.seq, partition)
 
     def profile(self, dataset: str, digest: str) -> "Profile":
         """The profile of judged rows.
@@ -159,12 +159,15 @@ class AsOf:
         Raises:
             RowsNotKept: There is none that could be used, and no rows to make it from.
         """
-        return self.kept.profile(dataset, digest, self.record)
+        return self.stored.profile(dataset, digest, self.record)
+
+    kept = profile
 
 
 def misfit(profile: "Profile", record: "DatasetRecord") -> str:
-    """Say why a profile cannot be judged by a record: groups that it was not made by; empty if it can."""
+    """Say why a profile cannot be judged by a record: groups or pairs that it was not made by; empty if it can."""
     from aims_pipelines.measure.grouping import band_labels
+    from aims_pipelines.stats.pairs import pair_name
     from aims_pipelines.stats.profile import MISSING, OTHER, Kind
 
     bands = {item.column: item.bands for item in record.protected if item.bands}
@@ -180,6 +183,9 @@ def misfit(profile: "Profile", record: "DatasetRecord") -> str:
             banded = any(part.startswith(("<", ">=")) for part in names)
             if numeric and (not names <= known if known is not None else banded):
                 return f"was made by other bands of '{column}'"
+    for pair in _pairs(profile, record):
+        if pair not in profile.pairs:
+            return f"was made without the pair '{pair_name(pair)}'"
     subject = record.subject
     compared = record.disjoint_from and profile.row_sketch is not None
     if compared and subject in profile.columns and subject not in profile.key_sketches:
@@ -203,6 +209,19 @@ def _groupings(profile: "Profile", record: "DatasetRecord") -> list[tuple[str, .
     ]
 
 
-def _only_groups_of(profile: "Profile", record: "DatasetRecord") -> "Profile":
+def _pairs(profile: "Profile", record: "DatasetRecord") -> list[tuple[str, str]]:
+    """Pairs of a record that a table with these columns can be profiled by."""
+    from aims_pipelines.stats.pairs import ordered_pair
+    from aims_pipelines.stats.profile import Kind
+
+    usable = {name for name, column in profile.columns.items() if column.kind is not Kind.TEMPORAL}
+    return [ordered_pair(*pair) for pair in record.pairs if usable.issuperset(pair)]
+
+
+def _only_declared(profile: "Profile", record: "DatasetRecord") -> "Profile":
     names = [" & ".join(columns) for columns in _groupings(profile, record)]
-    return replace(profile, groups={name: profile.groups[name] for name in names})
+    return replace(
+        profile,
+        groups={name: profile.groups[name] for name in names},
+        pairs={pair: profile.pairs[pair] for pair in _pairs(profile, record)},
+    )

@@ -1,6 +1,7 @@
 """A series of profiles judged for drift in order, each against what came before it: a replay without a project."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -37,6 +38,41 @@ class Saved:
     name: str
     digest: str
     profile: "Profile"
+
+
+def series_files(paths: Sequence[Path]) -> list[Path]:
+    """Files of a series: those named, and of each folder its saved profiles in the order of their names.
+
+    Numbers within names count as numbers, so that ``w9`` comes before ``w10``.
+
+    Raises:
+        BadInput: A folder holds no saved profile; with every fault.
+    """
+    from aims_pipelines.measure.saved import is_saved_profile
+
+    found: list[Path] = []
+    faults = []
+    for path in paths:
+        if not path.is_dir():
+            found.append(path)
+            continue
+        inside = [item for item in path.iterdir() if item.is_file() and is_saved_profile(item)]
+        if not inside:
+            remedy = "Save one a period: aims profile FILE --time COLUMN --every month --out FOLDER"
+            faults.append(
+                Fault(
+                    where=str(path), expected="a folder of saved profiles", found="none in it", remedy=remedy
+                )
+            )
+        found += sorted(inside, key=lambda item: _natural(item.name))
+    if faults:
+        raise BadInput(faults)
+    return found
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """A name in pieces that sort as people count."""
+    return [(int(piece), "") if piece.isdecimal() else (-1, piece) for piece in re.split(r"([0-9]+)", name)]
 
 
 def read_series(files: Sequence[Path]) -> tuple[Saved, ...]:
@@ -108,7 +144,8 @@ def replay_profiles(
     if faults:
         raise BadInput(faults)
     named = record.id if record is not None else "profiles"
-    record = _declared(record, label, ignore)
+    pairs = tuple(dict.fromkeys(pair for item in series for pair in item.profile.pairs))
+    record = _declared(record, label, ignore, pairs)
     after = limits if proposed is None else proposed
     return DatasetReplay(
         dataset=named,
@@ -150,6 +187,7 @@ def _window(
             reference_digest=known.reference_digest,
             current=known.current,
             preceding=known.preceding,
+            history=known.history,
         )
         return side(ask_all(_DRIFT, candidate), recorded={}, stages={}, holds=lambda _: False)
 
@@ -194,17 +232,19 @@ class _Before:
         """The last of them."""
         return next((version for version in reversed(self.versions(dataset)) if not partition), None)
 
-    def poolable(self, dataset: str) -> Sequence[str]:
-        """As in a project, the newest first."""
-        from aims_pipelines.storage.datasets import MOST_POOLED
+    def poolable(self, dataset: str, partition: str = "") -> Sequence[str]:
+        """As in a project, the newest first; a series has no partitions."""
+        from aims_pipelines.storage.pooling import MOST_POOLED
 
-        newest = [version.digest for version in reversed(self.versions(dataset))]
+        newest = [version.digest for version in reversed(self.versions(dataset)) if not partition]
         return list(dict.fromkeys(newest[:MOST_POOLED]))
 
     def profile(self, dataset: str, digest: str) -> "Profile | None":
         """The profile with a digest."""
         mine = self.saved if dataset == self.dataset else ()
         return next((item.profile for item in mine if item.digest == digest), None)
+
+    kept = profile
 
 
 def _against(limits: "Limits") -> str:
@@ -217,7 +257,12 @@ def _no_rows(columns: Sequence[str] | None = None) -> "Iterator[pa.RecordBatch]"
     raise RowsNotKept("a saved profile holds no rows")
 
 
-def _declared(record: "DatasetRecord | None", label: str | None, ignore: Sequence[str]) -> "DatasetRecord":
+def _declared(
+    record: "DatasetRecord | None",
+    label: str | None,
+    ignore: Sequence[str],
+    pairs: "tuple[tuple[str, str], ...]",
+) -> "DatasetRecord":
     """The record, or one that says nothing but what drift has to know."""
     from aims_pipelines.records.models import ColumnContract, ColumnType, DatasetRecord, Label
 
@@ -225,7 +270,7 @@ def _declared(record: "DatasetRecord | None", label: str | None, ignore: Sequenc
         text = dict.fromkeys(("title", "owner", "purpose"), "-")
         source = {"origin": "-", "licence": "-", "legal_basis": "-"}
         plain = {"kind": "dataset", "id": "profiles", "status": "admitted", "source": source, **text}
-        record = DatasetRecord.model_validate_json(json.dumps(plain))
+        record = DatasetRecord.model_validate_json(json.dumps(plain)).model_copy(update={"pairs": pairs})
     keys = {name: ColumnContract(type=ColumnType.STRING, unique=True) for name in ignore}
     return record.model_copy(
         update={

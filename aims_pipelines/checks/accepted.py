@@ -28,7 +28,7 @@ def apply(verdict: Verdict, entries: Sequence[Accepted], *, today: date) -> Verd
     A finding is accepted if it did not pass, carries a figure, its check and target are those of an entry,
     the figure is no worse than the entry's ``observed`` by more than its ``tolerance``, and ``today`` is
     before ``review_by``. A finding that an entry names but does not cover keeps its status, and its reason
-    says why. An entry that nothing needs any more is reported as a finding that passes.
+    says why. An entry that nothing needs is reported as a finding that passes.
     """
     mine = [entry for entry in entries if entry.check == verdict.check]
     if not mine:
@@ -90,6 +90,6 @@ def _stale(entry: Accepted) -> Finding:
         target=entry.target,
         measure="accepted shortfall",
         status=Status.PASS,
-        reason=f"accepted by the record until {entry.review_by}, but no longer needed",
-        remedy="Take the accepted shortfall out of the record.",
+        reason=f"accepted by the record until {entry.review_by}, but not needed this time",
+        remedy="Take the accepted shortfall out of the record if it stays so.",
     )

@@ -102,8 +102,13 @@ DATASET_CHECKS: Final[tuple[CatalogueEntry, ...]] = (
     ),
     CatalogueEntry(
         name="drift",
-        version="1",
+        version="2",
         description="Does the table still look like the reference version, as a whole and inside each group?",
+    ),
+    CatalogueEntry(
+        name="control_charts",
+        version="1",
+        description="Is every statistic that the record watches over time still in control?",
     ),
     CatalogueEntry(
         name="leakage",

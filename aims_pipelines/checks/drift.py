@@ -5,13 +5,18 @@ looks twice (at the window alone, then together with the windows before it), so 
 false-discovery rate.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from aims_pipelines.checks.candidate import Answer, Candidate, Inapplicable
+from aims_pipelines.checks.pooling import Pool, pool
 from aims_pipelines.checks.wording import count
 from aims_pipelines.core.verdict import Finding, Status, worst
 from aims_pipelines.records.models import Inconclusive
-from aims_pipelines.stats.drift import compare
+from aims_pipelines.stats.drift import WOBBLE, compare
+from aims_pipelines.stats.drift_findings import inconclusive
+from aims_pipelines.stats.families import GROUP_FACTOR
+from aims_pipelines.stats.pairs import ordered_pair, pair_name
 from aims_pipelines.stats.profile import Profile
 
 
@@ -19,6 +24,8 @@ def judge(candidate: Candidate) -> Answer:
     """Compare the candidate with the reference version."""
     if candidate.reference is None:
         return Inapplicable(reason="no version was published yet; this one becomes the reference")
+    if candidate.digest and candidate.digest == candidate.reference_digest:
+        return (_same_rows(candidate),)
     if candidate.limits.drift_inconclusive is Inconclusive.POOL:
         return _pooled(candidate, candidate.reference)
     findings = _compare(candidate, candidate.reference, candidate.profile, looks=1)
@@ -27,18 +34,54 @@ def judge(candidate: Candidate) -> Answer:
     return findings
 
 
+def _same_rows(candidate: Candidate) -> Finding:
+    """However few they are: rows that are the reference's own have not drifted from it."""
+    return Finding(
+        target="",
+        measure="total variation distance",
+        status=Status.PASS,
+        reason="the rows are those of the reference version, digest for digest",
+        observed=0.0,
+        limit=candidate.limits.drift_effect,
+        unit="fraction",
+        n=candidate.profile.rows,
+    )
+
+
 def _compare(
-    candidate: Candidate, reference: Profile, current: Profile, *, looks: int
+    candidate: Candidate, reference: Profile, current: Profile, *, looks: int, widened: bool = False
 ) -> tuple[Finding, ...]:
     limits, label = candidate.limits, candidate.record.label
-    return compare(
-        reference,
-        current,
-        effect=limits.drift_effect,
+    effect = limits.drift_effect
+    declared = {ordered_pair(*pair) for pair in candidate.record.pairs}
+    findings = compare(
+        _with_pairs(reference, declared),
+        _with_pairs(current, declared),
+        effect=_widened(effect) if widened else effect,
+        wobble=effect * WOBBLE,
         alpha=limits.drift_alpha / looks,
         labels=() if label is None else (label.column,),
         ignore=_ignored(candidate, reference),
     )
+    told = {finding.target for finding in findings}
+    unsaid = [pair for pair in sorted(declared) if pair_name(pair) not in told]
+    return (*findings, *(_uncounted(pair, reference, current) for pair in unsaid))
+
+
+def _uncounted(pair: tuple[str, str], reference: Profile, current: Profile) -> Finding:
+    """A declared pair that nothing could be said of is not passed over."""
+    absent = [name for name in pair if name not in reference.columns or name not in current.columns]
+    reason = (
+        f"{absent[0]} is not a column of both windows"
+        if absent
+        else "neither window was counted by this pair, which has to be of numbers or categories"
+    )
+    return inconclusive(pair_name(pair), reason)
+
+
+def _with_pairs(profile: Profile, declared: Collection[tuple[str, str]]) -> Profile:
+    """Pairs that the record no longer declares are not judged."""
+    return replace(profile, pairs={pair: table for pair, table in profile.pairs.items() if pair in declared})
 
 
 def _ignored(candidate: Candidate, reference: Profile) -> set[str]:
@@ -53,23 +96,62 @@ def _ignored(candidate: Candidate, reference: Profile) -> set[str]:
 
 
 def _pooled(candidate: Candidate, reference: Profile) -> tuple[Finding, ...]:
-    """Judge the window alone; if that is inconclusive, with as many windows before it as the answer takes."""
-    from aims_pipelines.measure import merge
+    """Judge the window alone; if that is inconclusive, with as many windows before it as the answer takes.
 
+    A pass of the pool says that the windows together have not drifted. That this one has not hidden among the others
+    it has to show by itself: it must be large enough for the shift that is tolerated inside a group, as it is one.
+    """
     alone = _compare(candidate, reference, candidate.profile, looks=2)
     if worst(finding.status for finding in alone) is not Status.INCONCLUSIVE or not candidate.preceding:
         return alone
-    needed = max((finding.rows_needed or 0 for finding in alone), default=0)
-    pool, windows = candidate.profile, 0
-    for earlier in candidate.preceding:
-        if needed and pool.rows >= needed:
-            break
-        pool, windows = merge(pool, earlier), windows + 1
-    note = f"pooled with the {'window' if windows == 1 else f'{windows} windows'} before it, {count(pool.rows, 'row')}"
-    return tuple(
-        replace(finding, reason=f"{finding.reason} ({note})")
-        for finding in _compare(candidate, reference, pool, looks=2)
+    pooled = pool(
+        candidate.profile,
+        candidate.preceding,
+        reference=reference,
+        needed=max((finding.rows_needed or 0 for finding in alone), default=0),
+        unique=[name for name, contract in candidate.record.columns.items() if contract.unique],
     )
+    note = _note(pooled)
+    if not pooled.windows:
+        return tuple(replace(finding, reason=f"{finding.reason} ({note})") for finding in alone)
+    together = tuple(
+        replace(finding, reason=f"{finding.reason} ({note})")
+        for finding in _compare(candidate, reference, pooled.profile, looks=2)
+    )
+    if worst(finding.status for finding in together) is not Status.PASS:
+        return together
+    least = _widened(candidate.limits.drift_effect)
+    coarse = _compare(candidate, reference, candidate.profile, looks=2, widened=True)
+    hidden = tuple(
+        replace(
+            finding,
+            reason=f"{finding.reason}: alone this window has too few rows for even a shift of "
+            f"{least:.0%} of them, which the windows before it would thin out ({note})",
+        )
+        for finding in coarse
+        if finding.status is not Status.PASS
+    )
+    return (*hidden, *together)
+
+
+def _widened(effect: float) -> float:
+    return min(0.9, GROUP_FACTOR * effect)
+
+
+def _note(pooled: Pool) -> str:
+    """What was pooled, and what was not, and why."""
+    left_out = [
+        f"{count(number, 'window')} left out for {reason}"
+        for number, reason in (
+            (pooled.repeated, "rows that are in the reference or the pool already"),
+            (pooled.unlike, "other columns or groups"),
+        )
+        if number
+    ]
+    if not pooled.windows:
+        return "; ".join(("not pooled", *left_out))
+    windows = "window" if pooled.windows == 1 else f"{pooled.windows} windows"
+    return "; ".join((f"pooled with the {windows} before it, {count(pooled.profile.rows, 'row')}", *left_out))
 
 
 def _accepted(finding: Finding, candidate: Candidate) -> Finding:

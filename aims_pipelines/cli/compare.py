@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aims_pipelines.cli.outlet import names, output_faults, patience, write_text
+from aims_pipelines.cli.outlet import names, output_faults, pairs, patience, write_text
 from aims_pipelines.cli.terms import Terms
 from aims_pipelines.core.errors import BadInput
 from aims_pipelines.core.verdict import Finding, Status
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 EXIT_CODES = {Status.PASS: 0, Status.FAIL: 1, Status.INCONCLUSIVE: 3}
 _COLOURS = {Status.PASS: "green", Status.FAIL: "red", Status.INCONCLUSIVE: "yellow"}
-_SHORT_UNITS = {"standard deviations": " sd", "fraction": "", "": ""}
+_SHORT_UNITS = {"standard deviations": " sd", "correlation": " r", "fraction": "", "": ""}
 _FILE_WIDTH = 132
 _MOST_REASONS = 12
 
@@ -40,6 +40,13 @@ def compare(  # noqa: PLR0917 - the options of a command
         typer.Option(
             "--protected",
             help="Columns whose groups are looked into, with commas between; A&B for combinations; '' for none.",
+        ),
+    ] = None,
+    paired: Annotated[
+        str | None,
+        typer.Option(
+            "--pairs",
+            help="Pairs of columns whose dependence on each other is judged, A:B with commas between; '' for none.",
         ),
     ] = None,
     label: Annotated[str | None, typer.Option("--label", help="Column to predict.")] = None,
@@ -75,7 +82,7 @@ def compare(  # noqa: PLR0917 - the options of a command
     if out is not None and (faults := output_faults(out, overwrite=overwrite, inputs=inputs)):
         raise BadInput(faults)
     terms = _terms(policy)
-    wanted = names(protected)
+    wanted, joined = names(protected), pairs(paired)
     with patience(f"Comparing {current} with {reference}"):
         comparison = judge(
             reference,
@@ -85,6 +92,7 @@ def compare(  # noqa: PLR0917 - the options of a command
             label=label if label is not None else terms.label,
             protected=wanted if wanted is not None else terms.protected,
             bands=terms.bands,
+            pairs=joined if joined is not None else terms.pairs,
             ignore=(*(names(ignore) or ()), *terms.ignore),
             null_values=tuple(null_values or ()),
         )
@@ -131,6 +139,7 @@ def _json(comparison: "Comparison", reference: Path, current: Path, notes: tuple
                 "alpha": comparison.alpha,
                 "label": comparison.label,
                 "groupings": list(comparison.reference.groups),
+                "pairs": [list(pair) for pair in comparison.reference.pairs],
                 "rows_needed": comparison.rows_needed,
                 "notes": list(notes),
                 "findings": [_plain(finding) for finding in comparison.findings],

@@ -40,7 +40,10 @@ def init(  # noqa: PLR0917 - the options of a command
     ] = TaskChoice.AUTO,
     positive: Annotated[
         str | None,
-        typer.Option("--positive", help="Favourable or flagged value of the label; the rarer by default."),
+        typer.Option(
+            "--positive",
+            help="Favourable or flagged value of the label; by default yes, true or 1, else the rarer.",
+        ),
     ] = None,
     null_values: Annotated[
         list[str] | None,

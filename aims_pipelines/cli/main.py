@@ -1,7 +1,8 @@
 """The command ``aims``: wires the commands, prints errors, maps them to exit codes.
 
 0 means done and nothing refused; 1 refused by a gate, or evidence that does not verify; 2 bad usage or input; 3 (of
-``aims compare``, ``aims replay`` and ``aims performance``) that the rows, the past, or the labels could not tell.
+``aims compare``, ``aims chart``, ``aims replay`` and ``aims performance``) that the rows, the past, or the labels could
+not tell.
 """
 
 import io
@@ -23,6 +24,7 @@ _COMMANDS = (
     "card",
     "profile",
     "compare",
+    "chart",
     "replay",
     "performance",
 )

@@ -3,6 +3,7 @@
 Of a project's dataset it is at hand already: the profiles of its published versions are added up instead.
 """
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,16 +11,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aims_pipelines.cli.outlet import names, output_faults, pairs, patience
+from aims_pipelines.cli.profile_periods import folder_faults, save_periods
 from aims_pipelines.core.errors import BadInput, Fault
 
 if TYPE_CHECKING:
-    from aims_pipelines.stats.profile import ColumnProfile, Profile
+    from aims_pipelines.measure.table_files import TableFiles
+    from aims_pipelines.stats.profile import ColumnProfile, GroupSpec, Profile
 
 _MOST_LEVELS = 12
 
 
 def profile(  # noqa: PLR0917 - the options of a command
-    out: Annotated[Path, typer.Option("--out", help="File to save the profile to.")],
+    out: Annotated[
+        Path,
+        typer.Option("--out", help="File to save the profile to; with --every, the folder for one a period."),
+    ],
     files: Annotated[
         list[Path] | None,
         typer.Argument(help="CSV or Parquet files of one table, or folders of them.", metavar="FILE…"),
@@ -62,6 +68,17 @@ def profile(  # noqa: PLR0917 - the options of a command
         list[str] | None,
         typer.Option("--null-values", help="Text that means missing, such as '?'; may be repeated."),
     ] = None,
+    time: Annotated[
+        str | None, typer.Option("--time", metavar="COLUMN", help="With --every: column of dates or times.")
+    ] = None,
+    every: Annotated[
+        str | None,
+        typer.Option(
+            "--every",
+            metavar="PERIOD",
+            help="Save one profile a period into a folder: hour, day, week, month, quarter or year.",
+        ),
+    ] = None,
     keep_rows: Annotated[
         bool,
         typer.Option("--keep-rows", help="Also keep hashes of rows, which say something about single rows."),
@@ -70,7 +87,8 @@ def profile(  # noqa: PLR0917 - the options of a command
 ) -> None:
     """Measure tables in one pass and save what is kept: no rows, but enough to compare with later.
 
-    All files are profiled as one table. Exit code 2 if a file will not do; then nothing is written.
+    All files are profiled as one table, or each period of it by itself. Exit code 2 if a file will not do; then
+    nothing is written.
     """
     from aims_pipelines.measure.groupings import unknown_column
     from aims_pipelines.measure.saved import write_profile
@@ -84,6 +102,8 @@ def profile(  # noqa: PLR0917 - the options of a command
             "--pairs": paired is not None,
             "--like": like is not None,
             "--null-values": bool(null_values),
+            "--time": time is not None,
+            "--every": every is not None,
         },
         partition=partition,
     )
@@ -94,20 +114,23 @@ def profile(  # noqa: PLR0917 - the options of a command
     ]
     inputs, unfit = _inputs(files)
     faults += unfit
-    faults += output_faults(out, overwrite=overwrite, inputs=[*inputs, *([like] if like else [])])
+    if (time is None) is not (every is None):
+        given, other = ("--time", "--every") if every is None else ("--every", "--time")
+        faults.append(Fault(where=given, expected=f"{other} beside it", found="none"))
+    if every is None:
+        faults += output_faults(out, overwrite=overwrite, inputs=[*inputs, *([like] if like else [])])
+    else:
+        faults += folder_faults(out, inputs=inputs)
     if faults:
         raise BadInput(faults)
     if dataset is not None:
         made = _published(dataset, partition, keep_rows=keep_rows)
     else:
-        made = _measured(
-            files,
-            names(protected) or (),
-            pairs(paired) or (),
-            like,
-            tuple(null_values or ()),
-            keep_rows=keep_rows,
-        )
+        table = _opened(files, names(protected) or (), pairs(paired) or (), like, tuple(null_values or ()))
+        if time is not None and every is not None:
+            save_periods(table.periods(time, every, keep_rows=keep_rows), out, overwrite=overwrite)
+            return
+        made = table.profile(keep_rows=keep_rows)
     if label is not None and label not in made.columns:
         raise BadInput(unknown_column("--label", label, list(made.columns)))
     size = write_profile(made, out)
@@ -162,15 +185,34 @@ def _published(dataset: str, partition: str | None, *, keep_rows: bool) -> "Prof
     return whole if keep_rows else without_rows(whole)
 
 
-def _measured(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opened:
+    """Files and what is to be kept of them."""
+
+    rows: "TableFiles"
+    groups: "tuple[GroupSpec, ...]"
+    pairs: tuple[tuple[str, str], ...]
+
+    def profile(self, *, keep_rows: bool) -> "Profile":
+        """All rows together."""
+        return self.rows.profile(self.groups, rows=keep_rows, pairs=self.pairs)
+
+    def periods(self, time: str, every: str, *, keep_rows: bool) -> "dict[str, Profile]":
+        """Each period by itself."""
+        from aims_pipelines.measure.periods import periods_of
+
+        return periods_of(
+            self.rows, time=time, every=every, groups=self.groups, rows=keep_rows, pairs=self.pairs
+        )
+
+
+def _opened(
     files: list[Path],
     protected: tuple[str, ...],
     paired: tuple[tuple[str, str], ...],
     like: Path | None,
     null_values: tuple[str, ...],
-    *,
-    keep_rows: bool,
-) -> "Profile":
+) -> _Opened:
     from aims_pipelines.measure.groupings import Table, choose_groups, groups_of
     from aims_pipelines.measure.saved import is_saved_profile, read_profile
     from aims_pipelines.measure.table_files import TableFiles
@@ -191,9 +233,9 @@ def _measured(
     name = ", ".join(str(file) for file in files[:3]) + (" …" if len(files) > 3 else "")
     if like is not None:
         model = read_profile(like)
-        return rows.profile(groups_of(model), rows=keep_rows, pairs=tuple(model.pairs))
+        return _Opened(rows=rows, groups=groups_of(model), pairs=tuple(model.pairs))
     specs = choose_groups([Table(name=name, source=rows)], protected)
-    return rows.profile(specs, rows=keep_rows, pairs=paired)
+    return _Opened(rows=rows, groups=specs, pairs=paired)
 
 
 def _print(made: "Profile", label: str | None) -> None:

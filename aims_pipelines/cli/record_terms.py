@@ -31,7 +31,7 @@ def read_terms(path: Path) -> Terms:
     """Read the terms from a file with a dataset or a policy record.
 
     A dataset is judged by its own limits, then by those of its policy, which may lie in any YAML file beside it; its
-    label, protected attributes, running numbers and times count too.
+    label, protected attributes, pairs, running numbers and times count too.
 
     Raises:
         RecordsInvalid: The record has faults; all of them are named.
@@ -53,6 +53,7 @@ def read_terms(path: Path) -> Terms:
         )
         or None,
         bands={item.column: item.bands for item in record.protected if item.bands},
+        pairs=record.pairs or None,
         ignore=tuple(dict.fromkeys((*running, *named))),
         notes=stated.notes,
     )

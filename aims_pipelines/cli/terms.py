@@ -14,6 +14,7 @@ class Terms:
         label: Column to predict.
         protected: Columns, and combinations joined by ``&``, whose groups are looked into; ``None`` if unsaid.
         bands: Band edges by column.
+        pairs: Pairs of columns whose dependence on each other is judged; ``None`` if unsaid.
         ignore: Columns that differ in every window by design.
         notes: What a reader ought to know about the record.
     """
@@ -23,5 +24,6 @@ class Terms:
     label: str | None = None
     protected: tuple[str, ...] | None = None
     bands: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    pairs: tuple[tuple[str, str], ...] | None = None
     ignore: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from aims_pipelines.measure.charting import StatisticChart, chart
     from aims_pipelines.measure.comparison import Comparison, compare
     from aims_pipelines.measure.frames import profile_frame, to_arrow
     from aims_pipelines.measure.in_service import performance
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Comparison",
     "Measured",
+    "StatisticChart",
+    "chart",
     "compare",
     "content_digest",
     "empty_profile",
@@ -46,6 +49,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "StatisticChart": "aims_pipelines.measure.charting",
+    "chart": "aims_pipelines.measure.charting",
     "Comparison": "aims_pipelines.measure.comparison",
     "compare": "aims_pipelines.measure.comparison",
     "Measured": "aims_pipelines.measure.kernel",

@@ -18,6 +18,7 @@ from aims_pipelines.measure.groupings import (
 from aims_pipelines.measure.saved import is_saved_profile, read_profile
 from aims_pipelines.stats import drift
 from aims_pipelines.stats.merge import NULL_TYPE
+from aims_pipelines.stats.pairs import ordered_pair, pair_name
 from aims_pipelines.stats.profile import ColumnProfile, GroupProfile, Profile
 
 
@@ -73,6 +74,7 @@ def compare(
     label: str | None = None,
     protected: Sequence[str] | None = None,
     bands: Mapping[str, Sequence[float]] | None = None,
+    pairs: Sequence[tuple[str, str]] | None = None,
     ignore: Sequence[str] = (),
     null_values: Sequence[str] = (),
 ) -> Comparison:
@@ -88,6 +90,8 @@ def compare(
         protected: Columns whose groups are looked into, intersections joined by ``&``. If absent, the groups of the
             profiles; none where both are tables.
         bands: Inner band edges of numeric protected columns; chosen from the reference if absent.
+        pairs: Pairs of columns whose dependence on each other is judged. If absent, the pairs of the profiles; none
+            where both are tables.
         ignore: Columns that are not judged, such as running numbers and times of events.
         null_values: Texts that mean missing in CSV files.
 
@@ -95,18 +99,18 @@ def compare(
         The comparison. Without rows, or without values that could differ, it is inconclusive.
 
     Raises:
-        BadInput: A file will not do; a column is unknown; the profiles were made with different groups; both
-            are the same file.
+        BadInput: A file will not do; a column is unknown; a pair will not do; the profiles were made with
+            different groups or pairs; both are the same file.
     """
     if isinstance(reference, str | Path) and isinstance(current, str | Path):
         _refuse_same_file(Path(reference), Path(current))
     before, after = _opened(reference, "reference", null_values), _opened(current, "current", null_values)
     if isinstance(before, Profile) or isinstance(after, Profile):
-        before, after = _with_groups_of_profiles(before, after, protected)
+        before, after = _made_alike(before, after, protected, pairs)
     else:
         specs = choose_groups([before], protected or (), bands=bands)
-        before, after = before.profile(specs), after.profile(specs)
-    faults = grouping_faults(before, after)
+        before, after = before.profile(specs, pairs or ()), after.profile(specs, pairs or ())
+    faults = [*grouping_faults(before, after), *_pair_faults(before, after)]
     names = list(dict.fromkeys((*before.columns, *after.columns)))
     if label is not None:
         sides = {"reference": before, "current": after}
@@ -163,10 +167,13 @@ def _opened(source: object, role: str, null_values: Sequence[str]) -> Profile | 
     return Table(name=role, source=rows)
 
 
-def _with_groups_of_profiles(
-    before: Profile | Table, after: Profile | Table, protected: Sequence[str] | None
+def _made_alike(
+    before: Profile | Table,
+    after: Profile | Table,
+    protected: Sequence[str] | None,
+    pairs: Sequence[tuple[str, str]] | None,
 ) -> tuple[Profile, Profile]:
-    """Give both sides the groups of the side (or sides) that are profiles already, as far as they are wanted."""
+    """Give both sides the groups and pairs of the side (or sides) that are profiles already, as far as wanted."""
     if protected is not None:
         wanted = [" & ".join(part.strip() for part in name.split("&")) for name in protected]
         known = {"reference": before, "current": after}
@@ -190,12 +197,59 @@ def _with_groups_of_profiles(
             else side
             for side in (before, after)
         )
-    specs = next(groups_of(side) for side in (before, after) if isinstance(side, Profile))
+    before, after = _with_pairs(before, after, pairs)
+    made = next(side for side in (before, after) if isinstance(side, Profile))
     if isinstance(before, Table):
-        before = before.profile(specs)
+        before = before.profile(groups_of(made), tuple(made.pairs))
     if isinstance(after, Table):
-        after = after.profile(specs)
+        after = after.profile(groups_of(made), tuple(made.pairs))
     return before, after
+
+
+def _with_pairs(
+    before: Profile | Table, after: Profile | Table, pairs: Sequence[tuple[str, str]] | None
+) -> tuple[Profile | Table, Profile | Table]:
+    """Leave the profiles those of their pairs that are wanted."""
+    if pairs is None:
+        return before, after
+    wanted = dict.fromkeys(ordered_pair(*pair) for pair in pairs)
+    sides = {"reference": before, "current": after}
+    faults = [
+        Fault(
+            where=f"{role} profile: pairs",
+            expected=f"pairs that it was made with ({', '.join(map(pair_name, side.pairs)) or 'none'})",
+            found=repr(pair_name(pair)),
+            remedy="Profile its table again with --pairs, or compare the table itself.",
+        )
+        for role, side in sides.items()
+        if isinstance(side, Profile)
+        for pair in wanted
+        if pair not in side.pairs
+    ]
+    if faults:
+        raise BadInput(faults)
+    before, after = (
+        replace(side, pairs={pair: side.pairs[pair] for pair in wanted})
+        if isinstance(side, Profile)
+        else side
+        for side in (before, after)
+    )
+    return before, after
+
+
+def _pair_faults(before: Profile, after: Profile) -> list[Fault]:
+    """Pairs that one profile was made with and the other was not."""
+    return [
+        Fault(
+            where=f"pair {pair_name(pair)!r}",
+            expected="the same pairs in both profiles",
+            found=f"it only in the {'reference' if pair in before.pairs else 'current'} one",
+            remedy="Make one profile again with the pairs of the other: aims profile FILE --like OTHER --out NEW. "
+            "Or name the pairs of both with --pairs; '' for none.",
+        )
+        for pair in dict.fromkeys((*before.pairs, *after.pairs))
+        if (pair in before.pairs) != (pair in after.pairs)
+    ]
 
 
 def _typed(profile: Profile, other: Profile) -> Profile:

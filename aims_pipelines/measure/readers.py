@@ -34,7 +34,10 @@ def _checked(path: Path | str) -> Path:
             raise BadInput(Fault(where=str(path), expected="a table file", found="nothing there"))
         if not path.name.lower().endswith((*CSV_SUFFIXES, *PARQUET_SUFFIXES)):
             found = f"the ending {path.suffix!r}" if path.suffix else "a name without an ending"
-            raise BadInput(Fault(where=str(path), expected=f"a file named {known}", found=found))
+            remedy = "Save the table as CSV or Parquet."
+            raise BadInput(
+                Fault(where=str(path), expected=f"a file named {known}", found=found, remedy=remedy)
+            )
         with path.open("rb"):
             pass
     except OSError as error:

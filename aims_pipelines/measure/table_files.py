@@ -96,12 +96,17 @@ class TableFiles:
     ) -> Profile:
         """Profile all rows: their columns, or the named top-level ones."""
         whole = empty_profile()
+        run: Pass | None = None
+        schema_of_run: pa.Schema | None = None
         for place in range(len(self.files)):
             with self.reading(place, columns) as (schema, windows):
-                run = Pass(schema, groups=groups, rows=rows, keys=keys, pairs=pairs)
+                # Files of one schema are counted together: adding up a profile of each would take memory for three.
+                if run is None or schema != schema_of_run:
+                    whole = whole if run is None else merge(whole, run.result().profile)
+                    run = Pass(schema, groups=groups, rows=rows, keys=keys, pairs=pairs)
+                    schema_of_run = schema
                 run.run(windows)
-            whole = merge(whole, run.result().profile)
-        return whole
+        return whole if run is None else merge(whole, run.result().profile)
 
     @contextmanager
     def reading(

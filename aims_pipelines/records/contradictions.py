@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 from aims_pipelines.core.errors import Fault
+from aims_pipelines.records.charted import chart_faults
 from aims_pipelines.records.credentials import credential_in
 from aims_pipelines.records.document import Document, shown
 from aims_pipelines.records.models import (
@@ -51,9 +52,11 @@ def _dataset(record: DatasetRecord, document: Document, today: date) -> Iterator
         yield from _column(name, column, document)
     yield from _named_columns(record, document)
     yield from _protected(record, document)
+    yield from _pairs(record, document)
     if record.label is not None:
         yield from _label(record.label, record, document)
     yield from _source(record.source, document)
+    yield from chart_faults(record, document)
     if record.time is None and record.limits is not None and record.limits.max_age_days is not None:
         yield Fault(
             where=document.where(("limits", "max_age_days")),
@@ -225,6 +228,47 @@ def _protected(record: DatasetRecord, document: Document) -> Iterator[Fault]:
                     expected="a column that is declared under 'protected'",
                     found=shown(name),
                     remedy=did_you_mean(name, attributes),
+                )
+
+
+def _pairs(record: DatasetRecord, document: Document) -> Iterator[Fault]:
+    """Pairs are of two declared columns that hold values which may come again."""
+    seen: dict[frozenset[str], int] = {}
+    for index, pair in enumerate(record.pairs):
+        path = ("pairs", index)
+        if pair[0] == pair[1]:
+            yield Fault(
+                where=document.where(path), expected="two different columns", found=f"{shown(pair[0])} twice"
+            )
+        elif frozenset(pair) in seen:
+            yield Fault(
+                where=document.where(path),
+                expected="each pair once",
+                found=f"the pair of {seen[frozenset(pair)]}",
+            )
+        seen.setdefault(frozenset(pair), index)
+        for position, name in enumerate(dict.fromkeys(pair)):
+            column = record.columns.get(name)
+            if column is None:
+                yield Fault(
+                    where=document.where((*path, position)),
+                    expected="a column that is declared under 'columns'",
+                    found=shown(name),
+                    remedy=did_you_mean(name, record.columns),
+                )
+            elif column.type in {ColumnType.DATE, ColumnType.TIMESTAMP} or name == record.time:
+                yield Fault(
+                    where=document.where((*path, position)),
+                    expected="a column of numbers or categories",
+                    found=f"{shown(name)}, which holds times",
+                    remedy="Times move by design. Pair the hour, the weekday or the age, as a column of its own.",
+                )
+            elif column.unique or name == record.subject:
+                yield Fault(
+                    where=document.where((*path, position)),
+                    expected="a column whose values come again",
+                    found=f"{shown(name)}, which is a key",
+                    remedy="Of a key nothing can be told but that it is one.",
                 )
 
 

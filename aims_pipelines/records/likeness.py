@@ -8,7 +8,7 @@ from aims_pipelines.records.document import shown
 from aims_pipelines.records.models import DatasetRecord
 from aims_pipelines.records.validation import Placed
 
-SHARED = ("columns", "extra_columns", "label", "protected", "intersections", "subject", "time")
+SHARED = ("columns", "extra_columns", "label", "protected", "intersections", "pairs", "subject", "time")
 
 
 def resolve(placed: Sequence[Placed], faults: list[Fault]) -> list[Placed]:

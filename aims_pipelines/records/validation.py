@@ -200,6 +200,7 @@ def _expected(kind: str, context: Mapping[str, Any], *, scalar: bool) -> str:
         "dict_type": "keys and values",
         "model_type": "keys and values",
         "too_short": "at least one entry",
+        "too_long": f"at most {context.get('max_length')} entries",
     }.get(kind, "a date, such as 2026-01-31" if kind.startswith("date") else "")
 
 

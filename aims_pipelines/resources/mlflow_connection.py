@@ -4,6 +4,7 @@ Only the client is used, never MLflow's global run or tracking address, so users
 process is not disturbed.
 """
 
+import logging
 import os
 import tempfile
 import threading
@@ -95,6 +96,9 @@ class MlflowConnection:
         load_mlflow()
         from mlflow.tracking import MlflowClient
 
+        logger = logging.getLogger("mlflow.store.db.utils")
+        if logger.level == logging.NOTSET:
+            logger.setLevel(logging.WARNING)  # that its tables are made or updated is no news to a user
         return MlflowClient(tracking_uri=self.tracking_uri, registry_uri=self.registry_uri)
 
     def _repository(self, uri: str) -> Any:

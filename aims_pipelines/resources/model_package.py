@@ -23,6 +23,15 @@ MODEL_BYTES = f"{MODEL_FOLDER}/model.skops"
 CARD_FOLDER = "card"
 CARD_JSON = f"{CARD_FOLDER}/card.json"
 _FORMAT = "aims-model-manifest/1"
+# What every model needs to be loaded, by module.
+_PACKAGES = {
+    "mlflow": "mlflow",
+    "numpy": "numpy",
+    "pandas": "pandas",
+    "scipy": "scipy",
+    "skops": "skops",
+    "sklearn": "scikit-learn",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,18 +130,18 @@ def pinned_requirements(types: tuple[str, ...]) -> tuple[str, ...]:
     """Packages, with versions, that loading a model of these types needs."""
     from importlib.metadata import PackageNotFoundError, packages_distributions, version
 
-    modules = {
-        "mlflow",
-        "numpy",
-        "pandas",
-        "scipy",
-        "skops",
-        "sklearn",
-        *(name.split(".")[0] for name in types),
-    }
-    known = packages_distributions()
+    modules = {*_PACKAGES, *(name.split(".")[0] for name in types)}
     pins: set[str] = set()
+    others: set[str] = set()
     for module in modules:
+        try:
+            pins.add(f"{_PACKAGES[module]}=={version(_PACKAGES[module])}")
+        except (KeyError, PackageNotFoundError):
+            others.add(module)
+    known = (
+        packages_distributions() if others else {}
+    )  # reads the files of everything installed: a second or more
+    for module in others:
         for package in known.get(module, ()):
             try:
                 pins.add(f"{package}=={version(package)}")

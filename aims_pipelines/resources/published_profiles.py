@@ -54,15 +54,7 @@ def merged_profile(
     from aims_pipelines.stats.merge import merge
     from aims_pipelines.stats.shared import over_shared
 
-    profiles = []
-    for version in versions:
-        profile = profile_of(version.digest)
-        if profile is None:
-            raise StoreUnavailable(
-                f"The profile of {_name(version)} ({version.digest[:19]}…) is not in the store, so nothing can be "
-                "said about its rows. Materialise it again."
-            )
-        profiles.append(profile)
+    profiles = [_profile(version, profile_of) for version in versions]
     if shared_only and len(profiles) > 1:
         profiles = over_shared([without_rows(profile) for profile in profiles])
     whole, faults = profiles[0], []
@@ -117,6 +109,38 @@ def published_versions(project: "Project", dataset: str, partition: str | None) 
             )
         )
     return [current[partition]]
+
+
+def published_series(
+    project: "Project", dataset: str, profile_of: "Callable[[str], Profile | None]"
+) -> "dict[str, Profile]":
+    """Profiles of a dataset over time: of its versions in the order of publication, by their numbers.
+
+    Of a partitioned dataset, of the current version of each partition, in the order of their keys.
+
+    Raises:
+        BadInput: There is no such dataset, or nothing of it was published; a profile is damaged.
+        StoreUnavailable: A profile is not there.
+    """
+    published_versions(project, dataset, None)  # says so if there are none
+    versions = project.store.versions(dataset)
+    keyed = {key: version for key, version in current_versions(versions).items() if key}
+    series = (
+        [(key, keyed[key]) for key in sorted(keyed)]
+        if keyed
+        else [(f"version {version.number}", version) for version in versions]
+    )
+    return {name: _profile(version, profile_of) for name, version in series}
+
+
+def _profile(version: "Version", profile_of: "Callable[[str], Profile | None]") -> "Profile":
+    profile = profile_of(version.digest)
+    if profile is None:
+        raise StoreUnavailable(
+            f"The profile of {_name(version)} ({version.digest[:19]}…) is not in the store, so nothing can be "
+            "said about its rows. Materialise it again."
+        )
+    return profile
 
 
 def _name(version: "Version") -> str:

@@ -8,9 +8,9 @@ from typing import Any
 
 from aims_pipelines.records.models import Limits, ModelLimits, Part
 from aims_pipelines.scaffold.plan import HOLDOUT_SHARE, Plan, left_out
-from aims_pipelines.scaffold.rehearsal import REVIEW_DAYS
 from aims_pipelines.scaffold.render import yaml_text
-from aims_pipelines.scaffold.request import Request
+from aims_pipelines.scaffold.request import Request, affirmative
+from aims_pipelines.scaffold.shortfalls import REVIEW_DAYS
 
 REVIEW_YEAR = timedelta(days=365)
 
@@ -90,7 +90,7 @@ def facts_of(plan: Plan, *, look: list[str]) -> dict[str, Any]:
         "positive": plan.positive,
         "positive_note": ""
         if request.positive is not None
-        else "  # the rarer class; is it the favourable or flagged one?",
+        else f"  # {_guessed_by(plan)}; is it the favourable or flagged one?",
         "protected": [{"column": name, "bands": list(plan.bands[name])} for name in request.protected],
         "intersections": list(request.protected[:2]) if len(request.protected) > 1 else [],
         "expectations": f"expectations/{plan.source}.json",
@@ -121,6 +121,10 @@ def facts_of(plan: Plan, *, look: list[str]) -> dict[str, Any]:
         else "Split by a hash of each row's features: equal rows are on the same side, in this batch and later ones.",
         "look": look or ["Nothing stood out. The texts for people in the records are still to be written."],
     }
+
+
+def _guessed_by(plan: Plan) -> str:
+    return "by custom" if affirmative(plan.columns[plan.request.label]) else "the rarer class"
 
 
 def _path(request: Request) -> str:
@@ -170,7 +174,7 @@ def choices(plan: Plan) -> Iterator[str]:
         yield f"{source}: {', '.join(map(repr, request.null_values))} in the file was taken to mean missing."
     if plan.task == "classification" and request.positive is None:
         yield (
-            f"{source}: the positive value of '{request.label}' is {yaml_text(plan.positive)}, the rarer class. "
+            f"{source}: the positive value of '{request.label}' is {yaml_text(plan.positive)}, {_guessed_by(plan)}. "
             "Is it the outcome that is favourable or flagged?"
         )
     for name, edges in plan.bands.items():
@@ -178,9 +182,13 @@ def choices(plan: Plan) -> Iterator[str]:
             yield f"{source}: '{name}' is judged in bands with the edges {', '.join(f'{edge:g}' for edge in edges)}."
     for name in plan.personal:
         yield f"{source}: '{name}' looks like personal data, so it is declared personal and is no feature."
+    told = {"it holds no values", "free text", "a date", "it tells rows apart", "the same everywhere"}
     for item in plan.contracts:
-        if item.why_not in {"it holds no values", "free text", "a date"}:
-            yield f"definitions.py: '{item.column.name}' is no feature ({item.why_not})."
+        if item.why_not in told:
+            advice = (
+                " Write its numbers with a decimal point at the source." if item.column.decimal_comma else ""
+            )
+            yield f"definitions.py: '{item.column.name}' is no feature ({item.why_not}).{advice}"
     for name, needed in plan.small.items():
         yield (
             f"governance/{name}.yaml: too small to show in every group that nothing drifted"

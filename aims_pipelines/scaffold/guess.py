@@ -120,6 +120,8 @@ def _is_key(column: Column, request: Request) -> bool:
         return False
     if column.name == request.subject:
         return True
+    if column.is_whole and column.maximum - column.minimum + 1 == column.rows:
+        return True  # a running number, whatever it is called
     return (
         column.type in {ColumnType.STRING, ColumnType.INTEGER} and _IDENTIFIER.search(column.name) is not None
     )
@@ -132,11 +134,11 @@ def _most_missing(column: Column) -> float:
 
 def _range(column: Column) -> dict[str, object]:
     """The measured range with a margin; codes keep theirs exactly."""
-    if column.is_whole and (column.distinct <= _CODES or _is_dense(column)):
-        return {"min": _plain(column.minimum), "max": _plain(column.maximum), "max_invalid": 0.01}
     span = column.maximum - column.minimum
     if not math.isfinite(span) or max(abs(column.minimum), abs(column.maximum)) > _LARGEST_EXACT:
         return {}
+    if column.is_whole and (column.distinct <= _CODES or _is_dense(column)):
+        return {"min": _plain(column.minimum), "max": _plain(column.maximum), "max_invalid": 0.01}
     margin = 0.1 * span or max(abs(column.maximum), 1.0) * 0.1
     step = nice(margin)
     low = math.floor((column.minimum - margin) / step) * step

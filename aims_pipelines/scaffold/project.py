@@ -11,10 +11,12 @@ from aims_pipelines.core.errors import BadInput, Fault
 from aims_pipelines.scaffold.facts import choices, facts_of, parts_of
 from aims_pipelines.scaffold.model_rehearsal import Trial, rehearse_model
 from aims_pipelines.scaffold.plan import Plan, left_out, make_plan, tables_of
-from aims_pipelines.scaffold.rehearsal import Shortfall, by_dataset, rehearse, summarised, too_small_for_drift
+from aims_pipelines.scaffold.rehearsal import rehearse, too_small_for_drift
 from aims_pipelines.scaffold.render import render
 from aims_pipelines.scaffold.request import Request, folder_faults, option_faults
+from aims_pipelines.scaffold.shortfalls import Shortfall, by_dataset
 from aims_pipelines.scaffold.suite import suite_text
+from aims_pipelines.scaffold.summary import summarised
 from aims_pipelines.scaffold.values import columns_of, null_texts
 
 if TYPE_CHECKING:

@@ -4,13 +4,12 @@ What they do not pass becomes an accepted shortfall with its figure and a review
 to accept, something to look at before the first run.
 """
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
-from aims_pipelines.core.verdict import Finding, Verdict
+from aims_pipelines.scaffold.shortfalls import Shortfall, shortfalls_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from aims_pipelines.checks.candidate import Candidate
     from aims_pipelines.records.load import Records
     from aims_pipelines.stats.profile import Profile
-
-REVIEW_DAYS = 90
 
 # Checks whose shortfalls are choices about data that a person can make, by what is accepted.
 _REASONS = {
@@ -33,36 +30,6 @@ _REASONS = {
     "leakage": "The first table has this share of rows on both sides of the split.",
     "personal_data": "Found in the first table; whether it is personal data is for a person to say.",
 }
-_SHARE_UNITS = {"fraction", ""}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shortfall:
-    """A finding that the first run would refuse, written out for a person to decide about.
-
-    Args:
-        dataset: Record that it belongs to; for a model, its system record.
-        check: Check that found it.
-        target: What was measured.
-        measure: Name of the measure.
-        observed: The measured value; ``None`` if there is none, so that it cannot be accepted.
-        limit: The limit that it misses.
-        tolerance: How much worse it may become before the gate shuts again.
-        reason: Why it is accepted for now.
-        finding: What the check said.
-        review_by: Day on which a person must have looked at it.
-    """
-
-    dataset: str
-    check: str
-    target: str
-    measure: str
-    observed: float | None
-    limit: float | None
-    tolerance: float
-    reason: str
-    finding: str
-    review_by: date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,21 +96,6 @@ def too_small_for_drift(tables: list[Rehearsed], records: "Records", *, today: d
     return small
 
 
-def shortfalls_of(
-    subject: str, verdict: Verdict, *, today: date, reasons: Mapping[str, str]
-) -> "Iterator[Shortfall]":
-    """List what a verdict does not pass.
-
-    Args:
-        subject: Record that it is about.
-        verdict: The answer of one check.
-        today: The day of the rehearsal.
-        reasons: Per check whose shortfalls can be accepted, the words for it.
-    """
-    for finding in verdict.problems:
-        yield _shortfall(subject, verdict.check, finding, today=today, reason=reasons.get(verdict.check, ""))
-
-
 def _candidate(
     item: Rehearsed,
     records: "Records",
@@ -152,15 +104,12 @@ def _candidate(
     profiles: "Mapping[str, Profile]",
     digests: Mapping[str, str],
 ) -> "Candidate":
-    from aims_pipelines.assets.measuring import groups_of, keys_of
+    from aims_pipelines.assets.measuring import measure_by
     from aims_pipelines.checks.candidate import Candidate, InputVersion
     from aims_pipelines.checks.rows import batches_of
-    from aims_pipelines.measure import measure
 
     record = records.dataset(item.dataset)
-    measured = measure(
-        item.table, groups=groups_of(record, item.table.schema), keys=keys_of(record, item.table.schema)
-    )
+    measured = measure_by(record, item.table)
     return Candidate(
         asset=item.dataset,
         record=record,
@@ -179,68 +128,3 @@ def _candidate(
         records_dir=records.folder,
         stages=records.policy(record.policy).stages,
     )
-
-
-def _shortfall(subject: str, check: str, finding: Finding, *, today: date, reason: str) -> Shortfall:
-    acceptable = bool(reason) and finding.observed is not None and math.isfinite(finding.observed)
-    observed = _rounded(finding.observed, finding) if acceptable and finding.observed is not None else None
-    return Shortfall(
-        dataset=subject,
-        check=check,
-        target=finding.target,
-        measure=finding.measure,
-        observed=observed,
-        limit=finding.limit,
-        tolerance=_tolerance(observed, finding) if observed is not None else 0.0,
-        reason=reason,
-        finding=finding.reason,
-        review_by=today + timedelta(days=REVIEW_DAYS),
-    )
-
-
-def _rounded(value: float, finding: Finding) -> float:
-    """Four decimals of a share, whole rows: as exact as a reader can use."""
-    return round(value, 4) if finding.unit in _SHARE_UNITS else float(round(value))
-
-
-def _tolerance(observed: float, finding: Finding) -> float:
-    """Room for the chance differences between one batch and the next, not for a change.
-
-    Half the width of the interval where there is one; a fifth of a group's rows; a tenth of a share, at least 0.01.
-    """
-    if finding.unit == "rows":
-        return float(math.ceil(observed / 5))
-    if finding.interval is not None and all(map(math.isfinite, finding.interval)):
-        return _up((finding.interval[1] - finding.interval[0]) / 2)
-    return _up(max(0.01, observed / 10)) if finding.unit in _SHARE_UNITS else float(math.ceil(observed / 10))
-
-
-def _up(value: float) -> float:
-    return math.ceil(value * 1000 - 1e-9) / 1000
-
-
-def summarised(shortfalls: list[Shortfall]) -> Iterator[str]:
-    """One sentence for each check and target, whatever the number of datasets that show it."""
-    groups: dict[tuple[str, str], list[Shortfall]] = {}
-    for item in shortfalls:
-        groups.setdefault((item.check, item.target), []).append(item)
-    for (check, target), items in groups.items():
-        first = items[0]
-        name = f"{check}[{target}]" if target else check
-        refused = [item.dataset for item in items if item.observed is None]
-        if refused:
-            yield f"{name} of {', '.join(refused)} would refuse the first run: {first.finding}."
-            continue
-        figures = ", ".join(f"{item.dataset} {item.observed:g}" for item in items)
-        limit = "" if first.limit is None else f" (limit {first.limit:g})"
-        yield f"{name}: {figures}{limit}, accepted until {first.review_by}. {_sentence(first.finding)}"
-
-
-def _sentence(text: str) -> str:
-    first = text.split(" ", maxsplit=1)[0]
-    return f"{text if '_' in first else text[:1].upper() + text[1:]}."
-
-
-def by_dataset(shortfalls: list[Shortfall], dataset: str) -> Iterator[Shortfall]:
-    """Shortfalls of one dataset that can be accepted."""
-    return (item for item in shortfalls if item.dataset == dataset and item.observed is not None)

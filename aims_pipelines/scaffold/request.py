@@ -16,6 +16,8 @@ FEWEST_ROWS = 200
 MOST_CLASSES = 20
 MOST_GROUPS = 50
 FEWEST_SUBJECTS = 20
+_NO_CONTRACT = ("binary", "large_binary", "fixed_size_binary", "time32", "time64", "duration")  # Arrow types
+_YES_AND_NO = (("true", "false"), ("1", "0"), ("1.0", "0.0"), ("yes", "no"), ("y", "n"), ("t", "f"))
 
 Task = Literal["classification", "regression"]
 
@@ -32,7 +34,8 @@ class Request:
         subject: Column that identifies the person a row is about, if there is one.
         time: Column with the event time, if there is one.
         task: Kind of prediction; told from the label if absent.
-        positive: The favourable or flagged value of the label, as text; the rarer class if absent.
+        positive: The favourable or flagged value of the label, as text; if absent, the one that says yes, or
+            the rarer class.
         null_values: Texts that mean missing, besides the empty field.
         today: The day of the request, from which review dates are counted.
     """
@@ -95,6 +98,8 @@ def option_faults(request: Request, columns: dict[str, Column], rows: int) -> It
                 remedy=did_you_mean(name, columns) or f"There are: {_some(list(columns))}.",
             )
     yield from _double(named)
+    for column in columns.values():
+        yield from _content_faults(column)
     if not request.protected:
         yield Fault(where="--protected", expected="at least one column", found="none")
     if request.label in columns:
@@ -128,11 +133,22 @@ def task_of(request: Request, label: Column) -> Task:
 
 
 def positive_of(request: Request, label: Column) -> Scalar | None:
-    """The positive value of a classification label: as asked for, else the rarer class; ``None`` if not in it."""
+    """The positive value of a classification label; ``None`` if not in it.
+
+    As asked for; else the one that says yes, such as true of true and false or 1 of 0 and 1; else the rarer class.
+    """
     classes = label.values or {}
     if request.positive is None:
+        if says_yes := affirmative(label):
+            return says_yes[0]
         return min(classes, key=lambda value: (classes[value], str(value)), default=None)
     return next((value for value in classes if _text(value) == request.positive), None)
+
+
+def affirmative(label: Column) -> tuple[Scalar, ...]:
+    """The class that says yes, where the other one says no; empty where the classes say something else."""
+    by_text = {_text(value).lower(): value for value in label.values or {}}
+    return tuple(by_text[yes] for yes, no in _YES_AND_NO if by_text.keys() == {yes, no})
 
 
 def _named(request: Request) -> list[tuple[str, str]]:
@@ -214,6 +230,24 @@ def _protected_faults(column: Column) -> Iterator[Fault]:
             expected=f"at most {MOST_GROUPS} groups",
             found=f"{column.distinct:,} distinct values",
             remedy="Merge rare values at the source.",
+        )
+
+
+def _content_faults(column: Column) -> Iterator[Fault]:
+    """What no contract can describe, or no model learn from."""
+    if column.storage_type.startswith(_NO_CONTRACT):
+        yield Fault(
+            where=f"column {column.name!r}",
+            expected="numbers, texts, booleans, dates or timestamps",
+            found=f"the type {column.storage_type}",
+            remedy="Write it as a number or a text at the source, or leave it out.",
+        )
+    elif column.infinite:
+        yield Fault(
+            where=f"column {column.name!r}",
+            expected="finite numbers",
+            found=f"{column.infinite:,} infinite {'value' if column.infinite == 1 else 'values'}",
+            remedy="Leave the cell empty at the source where there is no number.",
         )
 
 

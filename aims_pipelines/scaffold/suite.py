@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Callable
 
 from aims_pipelines.records.models import ColumnType
 from aims_pipelines.scaffold.guess import Contract
@@ -26,8 +27,8 @@ def suite_text(name: str, contracts: list[Contract], *, label: str) -> str:
                     "expect_column_mean_to_be_between",
                     "Within half a standard deviation of the first table's mean.",
                     column=column.name,
-                    min_value=_digits(column.mean - column.deviation / 2),
-                    max_value=_digits(column.mean + column.deviation / 2),
+                    min_value=_rounded(column.mean - column.deviation / 2, column.deviation, math.floor),
+                    max_value=_rounded(column.mean + column.deviation / 2, column.deviation, math.ceil),
                 )
             )
         elif (contract.feature == "category" or column.name == label) and column.values:
@@ -52,5 +53,7 @@ def _expectation(kind: str, note: str, **kwargs: object) -> dict[str, object]:
     return {"type": kind, "kwargs": kwargs, "meta": {"notes": note}}
 
 
-def _digits(number: float) -> float:
-    return float(f"{number:.6g}")
+def _rounded(number: float, deviation: float, whole: Callable[[float], int]) -> float:
+    """A bound as people write it: moved outwards by less than a hundredth of the deviation."""
+    step = 10.0 ** math.floor(math.log10(deviation) - 2)
+    return float(f"{whole(number / step) * step:.15g}")

@@ -34,6 +34,8 @@ class Column:
         quantiles: Numbers at 1/8, 2/8 … 7/8 of the values; empty where there are none.
         mean: Arithmetic mean of a number; NaN where there is none.
         deviation: Standard deviation of a number; NaN where there is none.
+        infinite: Values that are infinite.
+        decimal_comma: Whether its texts are numbers written with a decimal comma.
     """
 
     name: str
@@ -48,6 +50,8 @@ class Column:
     quantiles: tuple[float, ...] = ()
     mean: float = float("nan")
     deviation: float = float("nan")
+    infinite: int = 0
+    decimal_comma: bool = False
 
     @property
     def known(self) -> int:
@@ -80,9 +84,24 @@ def columns_of(table: "pa.Table") -> dict[str, Column]:
     return {
         name: column
         if column.values is not None
-        else replace(column, distinct=pc.count_distinct(table.column(name), mode="only_valid").as_py())
+        else replace(
+            column,
+            distinct=pc.count_distinct(table.column(name), mode="only_valid").as_py(),
+            decimal_comma=column.type is ColumnType.STRING and _has_decimal_commas(table.column(name)),
+        )
         for name, column in columns.items()
     }
+
+
+def _has_decimal_commas(values: "pa.ChunkedArray") -> bool:
+    """Whether all texts are numbers, some with a decimal comma."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
+        return False
+    number = pc.match_substring_regex(values, r"^\s*[-+]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?\s*$")
+    return bool(pc.all(number).as_py()) and bool(pc.any(pc.match_substring(values, ",")).as_py())
 
 
 def column_of(profile: ColumnProfile) -> Column:
@@ -175,4 +194,5 @@ def _number(profile: ColumnProfile) -> Column:
         quantiles=tuple(float(point) for point in distribution.points[eighths]),
         mean=moments.mean,
         deviation=(moments.m2 / moments.count) ** 0.5 if moments.count else float("nan"),
+        infinite=int(distribution.counts[np.isinf(distribution.points)].sum()),
     )

@@ -21,6 +21,7 @@ class Scale(StrEnum):
     """On which scale windows vary alike."""
 
     PLAIN = "plain"
+    LOG = "log"  # a size or distance above 0, charted by its logarithm
     RATE = "rate"  # a share of rows, charted by its arcsine, whose variance does not depend on the share
 
 
@@ -48,7 +49,13 @@ class ChartedWindows:
         self.scale = scale
         self._errors = None if errors is None or scale is Scale.RATE else np.asarray(errors, np.float64)
         self._rows = None if rows is None else np.asarray(rows, np.float64)
-        self._charted = self.values if scale is Scale.PLAIN else self._arcsines()
+        self._charted = self.values
+        if scale is Scale.RATE:
+            self._charted = self._arcsines()
+        elif scale is Scale.LOG:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                self._charted = np.log(self.values)
+                self._errors = None if self._errors is None else self._errors / self.values
         self._learnt: list[int] = []
 
     def unknown(self, place: int) -> str:
@@ -60,6 +67,8 @@ class ChartedWindows:
             return "the statistic is missing" if math.isnan(value) else "the statistic is infinite"
         if self.scale is Scale.RATE and not 0.0 <= value <= 1.0:
             return "a rate outside [0, 1]"
+        if self.scale is Scale.LOG and not value > 0.0:
+            return "a value above 0 is needed"
         if self._errors is not None:
             error = float(self._errors[place])
             if not 0.0 <= error < math.inf:
@@ -124,14 +133,14 @@ class ChartedWindows:
     def score(self, place: int, expected: Expectation) -> float:
         """Standard normal score of a window against what was expected of it."""
         score = expected.score(float(self._charted[place]))
-        if self.scale is Scale.PLAIN:
+        if self.scale is not Scale.RATE:
             return score
         return self._as_rare(place, expected, score)
 
     def shown(self, place: int, charted: float) -> float:
         """Where a charted value would lie among the values, for a window of as many rows."""
-        if self.scale is Scale.PLAIN:
-            return charted
+        if self.scale is not Scale.RATE:
+            return charted if self.scale is Scale.PLAIN else math.exp(min(charted, 700.0))
         assert self._rows is not None  # noqa: S101 - rates have rows
         rows = float(self._rows[place])
         share = math.sin(min(max(charted, 0.0), math.pi) / 2.0) ** 2

@@ -105,6 +105,7 @@ def control_chart(
     errors: Sequence[float] | None = None,
     rows: Sequence[int] | None = None,
     names: Sequence[str] | None = None,
+    reasons: Sequence[str] | None = None,
     scale: Scale = Scale.PLAIN,
     kind: ChartKind = ChartKind.EWMA,
     run_length: float = RUN_LENGTH,
@@ -112,6 +113,7 @@ def control_chart(
     hysteresis: int = HYSTERESIS,
     smoothing: float = SMOOTHING,
     allowance: float = ALLOWANCE,
+    restart: bool = False,
 ) -> ControlChart:
     """Chart a statistic over windows.
 
@@ -122,6 +124,7 @@ def control_chart(
         rows: Rows of each window. With errors, the variance of a single row is taken from the windows before, so that
             a window that varies more within itself may not for that lie further away. Rates need them.
         names: How readers call the windows; their numbers from 1 if absent.
+        reasons: Why values are missing, where that is known; else empty.
         scale: On which scale windows vary alike.
         kind: What the chart adds up. A Shewhart chart finds large sudden shifts, the others small lasting ones.
         run_length: Windows up to a false alarm on average, in [10, 1e7].
@@ -129,6 +132,7 @@ def control_chart(
         hysteresis: Windows in a row within the limits that end an alarm, at least 1.
         smoothing: Weight of the newest score in an EWMA, in [0.01, 1].
         allowance: Shift per window that a CUSUM lets pass, in standard deviations, in [0.05, 1].
+        restart: Whether averages and sums begin anew after a signal, as where its cause was looked into.
 
     Returns:
         The chart. It passes only if the statistic is known and in control at the last window. Too short a reference,
@@ -143,8 +147,8 @@ def control_chart(
         >>> chart.status.value, [point.name for point in chart.signals]
         ('fail', ['8'])
     """
-    if any(len(item) != len(values) for item in (errors, rows, names) if item is not None):
-        raise ValueError("errors, rows and names must be as many as the values")
+    if any(len(item) != len(values) for item in (errors, rows, names, reasons) if item is not None):
+        raise ValueError("errors, rows, names and reasons must be as many as the values")
     if scale is Scale.RATE and rows is None:
         raise ValueError("a chart of rates needs the rows of each window")
     if reference < FEWEST_KNOWN:
@@ -155,10 +159,19 @@ def control_chart(
     limit = limit_for(kind, run_length, smoothing=smoothing, allowance=allowance)
     usual = limit_for(ChartKind.SHEWHART, run_length, smoothing=smoothing, allowance=allowance)
     windows = ChartedWindows(values, errors, rows, Scale(scale))
-    run = ChartRun(kind=kind, limit=limit, smoothing=smoothing, allowance=allowance, hysteresis=hysteresis)
+    run = ChartRun(
+        kind=kind,
+        limit=limit,
+        smoothing=smoothing,
+        allowance=allowance,
+        hysteresis=hysteresis,
+        restart=restart,
+    )
     points: list[Point] = []
     for place in range(len(values)):
         unknown = windows.unknown(place)
+        if unknown and reasons is not None:
+            unknown = reasons[place] or unknown
         point = Point(
             name=str(names[place]) if names is not None else str(place + 1),
             value=float(values[place]),
@@ -265,9 +278,7 @@ def _alarm(points: list[Point], hysteresis: int) -> str:
     calm = 0
     while points[-1 - calm].state is State.RECOVERING:
         calm += 1
-    return (
-        f"in alarm since {first.name} ({began}); {calm} of {hysteresis} windows in control that would end it"
-    )
+    return f"in alarm since {first.name} ({began}); so far {calm} of the {hysteresis} windows in control that end it"
 
 
 def _odd(oddity: Oddity, points: list[Point]) -> str:

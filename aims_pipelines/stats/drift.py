@@ -1,7 +1,8 @@
 """Whether a window of data has drifted from its reference: profiles in, findings out.
 
 Judged are the values and the missing values of every column, the sizes of groups, and all of it again inside
-every group; labels inside groups are a family of tests of their own. A finding
+every group; labels inside groups are a family of tests of their own, and so is the dependence of
+declared pairs of columns on each other, beyond what either has shifted by itself. A finding
 
 - *fails* where a shift is shown beyond what sampling of both windows and ordinary wobble between windows
   explain, after adjusting for all tests made;
@@ -19,6 +20,7 @@ import numpy as np
 from aims_pipelines.core.verdict import Finding, Status
 from aims_pipelines.stats.drift_findings import Unit, column_finding, group_findings, inconclusive
 from aims_pipelines.stats.families import Block, Family, judge
+from aims_pipelines.stats.pair_drift import pair_blocks
 from aims_pipelines.stats.profile import ColumnProfile, Kind, Profile
 from aims_pipelines.stats.shifts import column_shifts, missing_shifts, share_shifts
 
@@ -75,8 +77,11 @@ def compare(
             continue
         blocks += _column_blocks(reference, current, name, units, is_label=name in labels, wobble=scale)
     blocks += _size_blocks(reference, current, ignored, wobble=scale)
+    paired, unpaired = pair_blocks(reference, current, ignored, wobble=scale)
+    blocks += paired
+    findings += unpaired
     judged = judge(blocks, alpha=alpha, effect=effect, power=power, wobble=scale)
-    whole = (answer for answer in judged if answer.block.family in (Family.COLUMNS, Family.STRUCTURE))
+    whole = (answer for answer in judged if answer.block.family not in (Family.GROUPS, Family.LABELS))
     findings += [column_finding(answer, 0, rows=current.rows) for answer in whole]
     findings += group_findings(judged, units, small, effect=effect, rows=(reference.rows, current.rows))
     if not any(block.shifts.possible.any() for block in blocks):

@@ -17,9 +17,19 @@ _MEASURES = {
     Shift.SHAPE: ("largest distribution gap (KS)", "fraction"),
     Shift.SHARE: ("share shift", "fraction"),
     Shift.SHARES: ("total variation", "fraction"),
+    Shift.ASSOCIATION: ("rank correlation shift", "correlation"),
+    Shift.DEPENDENCE: ("total variation beyond the columns", "fraction"),
 }
-_SUBJECTS = {"values": "", "missing": "missing values: ", "label": "label: ", "sizes": "group sizes: "}
-_MORE_ROWS = "Judge more rows, for instance this window together with the ones before it."
+#: What is measured of a pair.
+DEPENDENCE = "dependence"
+_SUBJECTS = {
+    "values": "",
+    "missing": "missing values: ",
+    "label": "label: ",
+    "sizes": "group sizes: ",
+    "dependence": f"{DEPENDENCE}: ",
+}
+MORE_ROWS = "Judge more rows, for instance this window together with the ones before it."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +54,9 @@ class Unit:
         return f"{self.grouping}={self.level}" if self.grouping else ""
 
 
-def inconclusive(target: str, reason: str) -> Finding:
+def inconclusive(target: str, reason: str, *, remedy: str = "") -> Finding:
     """Make a finding about something that could not be judged."""
-    return Finding(target=target, measure="drift", status=Status.INCONCLUSIVE, reason=reason)
+    return Finding(target=target, measure="drift", status=Status.INCONCLUSIVE, reason=reason, remedy=remedy)
 
 
 def column_finding(judged: Judged, index: int, *, rows: int, unit: Unit | None = None) -> Finding:
@@ -102,7 +112,7 @@ def column_finding(judged: Judged, index: int, *, rows: int, unit: Unit | None =
         if moved == "no shift"
         else f"{moved}, which could be chance; the windows are too small to have shown a shift that matters",
         rows_needed=rows_needed(float(judged.largest_variance[index]), before=before, after=after, rows=rows),
-        remedy=_MORE_ROWS,
+        remedy=MORE_ROWS,
     )
 
 
@@ -199,7 +209,7 @@ def _too_small(
         )
         if held > effect:
             finding = replace(
-                finding, rows_needed=_until_few(mine, effect=effect, rows=rows), remedy=_MORE_ROWS
+                finding, rows_needed=_until_few(mine, effect=effect, rows=rows), remedy=MORE_ROWS
             )
         findings.append(finding)
     return findings
@@ -230,6 +240,12 @@ def _moved(judged: Judged, at: int, kind: Shift, observed: float) -> str:
         return "no shift"
     if kind is Shift.LOCATION:
         return f"values moved {'up' if observed > 0 else 'down'} by {abs(observed):.3g} standard deviations"
+    if kind is Shift.ASSOCIATION:
+        direction = "rose" if observed > 0 else "fell"
+        return f"the rank correlation {direction} by {abs(observed):.3g} beyond what either column shifted by itself"
+    if kind is Shift.DEPENDENCE:
+        beyond = "beyond what either column shifted by itself"
+        return f"values go together otherwise in up to {observed:.3g} of the rows, {beyond}"
     if kind is Shift.SHAPE:
         return f"the distribution moved by up to {observed:.3g} of the rows"
     cell = int(block.shifts.cell[at])

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from aims_pipelines.core.verdict import Finding, Status
-from aims_pipelines.stats.groups import GroupCount
+from aims_pipelines.stats.groups import TOO_FEW_GROUPS, GroupCount
 from aims_pipelines.stats.intervals import newcombe, ratio, simultaneous
 
 _LARGEST_GROWTH = 1e6
@@ -157,6 +157,7 @@ def _compare(
         return replace(
             blank,
             reason=f"{'one group' if groups else 'no group'} large enough to compare, two are needed",
+            remedy=TOO_FEW_GROUPS,
         )
     pairs = list(combinations(groups.items(), 2))
     coverage = simultaneous(confidence, len(pairs))

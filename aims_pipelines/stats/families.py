@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aims_pipelines.stats.multiplicity import benjamini_hochberg
-from aims_pipelines.stats.power import resolution, variance_of
+from aims_pipelines.stats.power import dependence_resolution, resolution, variance_of
 from aims_pipelines.stats.shifts import Shifts
 from aims_pipelines.stats.tails import Floats, normal
 
@@ -25,6 +25,7 @@ class Family(StrEnum):
     STRUCTURE = "structure"  # missing values of each column, and sizes of groups, whole table
     GROUPS = "groups"  # values and missing values inside groups
     LABELS = "labels"  # label inside groups
+    PAIRS = "pairs"  # dependence of two columns on each other, whole table
 
 
 #: How the level is divided; families without tests leave their part to the others.
@@ -33,6 +34,7 @@ PARTS: Mapping[Family, float] = {
     Family.STRUCTURE: 0.02,
     Family.GROUPS: 0.02,
     Family.LABELS: 0.38,
+    Family.PAIRS: 0.1,
 }
 #: Inside a group a pass must have been able to show this many times the shift that matters in the whole table.
 GROUP_FACTOR = 3.0
@@ -46,8 +48,8 @@ class Block:
 
     Args:
         family: The family that they belong to.
-        column: Column, or grouping whose sizes are compared.
-        subject: What of it is compared: ``values``, ``missing``, ``label`` or ``sizes``.
+        column: Column, grouping whose sizes are compared, or pair of columns.
+        subject: What of it is compared: ``values``, ``missing``, ``label``, ``sizes`` or ``dependence``.
         shifts: Measured in all units.
         units: The units that belong to this block.
         labels: Names of the categories, where they may be shown.
@@ -127,7 +129,7 @@ def _judge_family(
     adjusted = benjamini_hochberg(p, weights=weights) / part
     failed = np.nan_to_num(adjusted, nan=1.0) <= alpha
     level = np.clip(alpha * part * weights / tests, 1e-30, 0.5)
-    able = resolution(
+    able = (dependence_resolution if family is Family.PAIRS else resolution)(
         shifts,
         level=level,
         shown_level=np.minimum(0.5, level * max(1, int(failed.sum()))),

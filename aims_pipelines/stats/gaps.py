@@ -10,6 +10,7 @@ from itertools import combinations
 
 from aims_pipelines.core.verdict import Finding, Status
 from aims_pipelines.stats.estimates import Estimate, Interval, difference
+from aims_pipelines.stats.groups import TOO_FEW_GROUPS
 from aims_pipelines.stats.intervals import simultaneous
 
 
@@ -37,7 +38,7 @@ def largest_gap(
     """
     rows = sum(estimate.n for estimate in groups.values())
 
-    def unjudged(reason: str) -> Finding:
+    def unjudged(reason: str, remedy: str = "") -> Finding:
         return Finding(
             target=target,
             measure=f"{measure} gap",
@@ -46,13 +47,15 @@ def largest_gap(
             unit=unit,
             n=rows,
             limit=limit if math.isfinite(limit) else None,
+            remedy=remedy,
         )
 
     known = {name: estimate for name, estimate in groups.items() if estimate.known}
     if not 0.0 <= limit < math.inf or not 0.0 < confidence < 1.0:
         return unjudged("the limit or the confidence is not usable")
     if len(known) < 2:
-        return unjudged(f"{'one group' if known else 'no group'} large enough to compare, two are needed")
+        found = "one group" if known else "no group"
+        return unjudged(f"{found} large enough to compare, two are needed", TOO_FEW_GROUPS)
     pairs = list(combinations(known.items(), 2))
     coverage = simultaneous(confidence, len(pairs))
     gaps = [difference(a, b) for (_, a), (_, b) in pairs]

@@ -12,6 +12,11 @@ from aims_pipelines.stats.profile import MISSING, ColumnProfile, Profile
 
 Scalar = str | int | float | bool
 
+TOO_FEW_GROUPS = (
+    "Collect more rows of the smaller groups, merge groups where that is fair, or lower 'min_group_size' in the "
+    "limits; the smaller the groups, the less can be shown."
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupCount:

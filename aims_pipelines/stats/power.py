@@ -10,7 +10,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aims_pipelines.stats.shifts import FIRST, HARMLESS_GAP, SD_PER_TOTAL_VARIATION, Shift, Shifts
+from aims_pipelines.stats.dependence import LEVELS, levels_for
+from aims_pipelines.stats.shifts import (
+    CORRELATION_PER_TOTAL_VARIATION,
+    FIRST,
+    HARMLESS_GAP,
+    SD_PER_TOTAL_VARIATION,
+    Shift,
+    Shifts,
+)
 from aims_pipelines.stats.tails import Floats, normal_score
 
 
@@ -78,6 +86,74 @@ def resolution(
         limit=np.where(shifts.kind == Shift.SHARES, np.nan, limit),
         largest_variance=np.where(needed >= 1.0, np.inf, largest),
     )
+
+
+def dependence_resolution(
+    shifts: Shifts, *, level: Floats, shown_level: Floats, tolerated: float, power: float, wobble: float
+) -> Resolution:
+    """Work out what tests of the dependence of pairs can show; arguments and result as for :func:`resolution`.
+
+    Whatever the change: if it moves ``tolerated`` of the rows to other cells, chi-square's noncentrality is at least
+    ``4 * tolerated**2 / v``, as the sum of ``d**2 / p`` over the cells is at least the square of the sum of ``|d|``.
+    Cells too small to judge might hide as much of it as they hold rows.
+
+    Source:
+        Cohen (1988), Statistical Power Analysis, chapter 7, for the noncentrality.
+    """
+    variance = np.minimum(variance_of(shifts.before, shifts.after), 1e6)
+    asked = shifts.spread > 0.0
+    single = normal_score(shown_level * FIRST / 2.0)
+    of_ranks = wobble * CORRELATION_PER_TOTAL_VARIATION
+    excess = _critical(shifts.tests, np.where(asked, 1.0 - FIRST, 1.0) * shown_level)
+    damped = variance / (variance + (2.0 * wobble) ** 2)
+    limit = np.where(
+        shifts.kind == Shift.ASSOCIATION,
+        single * np.sqrt(variance * np.square(shifts.spread) + of_ranks**2),
+        0.5 * np.sqrt(np.maximum(excess / damped - shifts.tests, 0.0) * variance),
+    )
+    cells_level = np.where(asked, 1.0 - FIRST, 1.0) * level
+    room = np.maximum(tolerated - (1.0 - shifts.present), 0.0)
+
+    def largest(critical: Floats, freedom: Floats, shift: Floats) -> Floats:
+        parts = zip(critical.tolist(), freedom.tolist(), shift.tolist(), strict=True)
+        return np.array(
+            [_dependence_variance(*part, power=power, wobble=wobble) for part in parts], dtype=np.float64
+        )
+
+    able = largest(_critical(shifts.tests, cells_level), shifts.tests, room)
+    # More rows are looked at in more cells, and leave fewer rows in cells too small to judge.
+    now = np.array([levels_for(float(rows)) for rows in np.minimum(shifts.before, shifts.after)])
+    freedom = np.minimum(shifts.tests * np.square((LEVELS - 1) / (now - 1)), (LEVELS - 1) ** 2)
+    freedom = np.maximum(freedom, shifts.tests)
+    wanted = largest(_critical(freedom, cells_level), freedom, np.full(room.size, 0.9 * tolerated))
+    wanted = np.minimum(wanted, variance * 0.9)
+    return Resolution(limit=limit, largest_variance=np.where(variance <= able, able, wanted))
+
+
+def _critical(freedom: Floats, level: Floats) -> Floats:
+    """Value that chi-square exceeds with a chance of ``level``."""
+    from scipy.special import chdtri
+
+    return np.where(freedom > 0.0, chdtri(np.maximum(freedom, 1.0), level), 0.0)
+
+
+def _dependence_variance(
+    critical: float, freedom: float, shift: float, *, power: float, wobble: float
+) -> float:
+    """Largest variance with which chi-square, damped by wobble, shows a shift; 0 where none will do."""
+    from scipy.special import chndtr
+
+    def shown(variance: float) -> bool:
+        needed = critical * (1.0 + (2.0 * wobble) ** 2 / variance)
+        return bool(chndtr(needed, freedom, 4.0 * shift**2 / variance) <= 1.0 - power)
+
+    low, high = max(shift**2 / 1e4, 1e-12), 2.0
+    if shift <= 0.0 or not shown(low):
+        return 0.0
+    for _ in range(60):
+        middle = float(np.sqrt(low * high))
+        low, high = (middle, high) if shown(middle) else (low, middle)
+    return low
 
 
 def _single(shifts: Shifts, level: Floats) -> Floats:

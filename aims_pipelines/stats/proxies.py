@@ -15,6 +15,7 @@ import numpy as np
 
 from aims_pipelines.core.verdict import Finding, Status
 from aims_pipelines.stats.aligned import Floats, aligned_counts
+from aims_pipelines.stats.groups import TOO_FEW_GROUPS
 from aims_pipelines.stats.intervals import quantile, simultaneous
 from aims_pipelines.stats.profile import MISSING, ColumnProfile, GroupProfile, Profile
 
@@ -81,7 +82,7 @@ def proxy_findings(
     )
     problem = _problem(levels, names, limit, confidence, max(1, min_group_size))
     if problem:
-        return (replace(blank, reason=problem),)
+        return (replace(blank, reason=problem, remedy=TOO_FEW_GROUPS if "group" in problem else ""),)
     findings = []
     for name in names:
         columns = {level: group.columns[name] for level, group in levels.items() if name in group.columns}

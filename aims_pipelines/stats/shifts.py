@@ -29,6 +29,8 @@ from aims_pipelines.stats.tails import Floats, chi_square, kolmogorov, normal, n
 FIRST = 0.95
 #: Standard deviations of a normal variable by which it shifts for each unit of total variation, near zero.
 SD_PER_TOTAL_VARIATION = float(np.sqrt(2.0 * np.pi))
+#: Change of a rank correlation for each unit of total variation of the joint table of two normal columns, near none.
+CORRELATION_PER_TOTAL_VARIATION = float(np.pi)
 #: Fewest rows of both windows together for which a category is judged by itself.
 _FEWEST = 20.0
 #: Fewest rows expected in the smaller window for a category's part in chi-square.
@@ -48,6 +50,8 @@ class Shift(IntEnum):
     SHAPE = 1
     SHARE = 2
     SHARES = 3
+    ASSOCIATION = 4
+    DEPENDENCE = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

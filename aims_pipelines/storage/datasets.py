@@ -32,16 +32,12 @@ from aims_pipelines.storage.dataset_tables import (
     version_of,
     versions,
 )
+from aims_pipelines.storage.pooling import DRIFT_ALONE, JudgedWindow, poolable_windows
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from aims_pipelines.storage.database import Database
-
-#: Reason of quarantine of a candidate that nothing but drift kept out.
-DRIFT_ALONE = "drift"
-#: Windows that one window may be pooled with, at most.
-MOST_POOLED = 20
 
 
 class DatasetStore:
@@ -80,21 +76,24 @@ class DatasetStore:
             found = connection.execute(query).scalar_one_or_none()
         return None if found is None else bytes(found)
 
-    def poolable(self, dataset: str, *, limit: int = MOST_POOLED) -> list[str]:
-        """Digests of judged rows whose windows may be pooled with the next one, the newest first.
+    def poolable(self, dataset: str, partition: str = "") -> list[str]:
+        """Digests of judged rows whose windows may be pooled with the next one of a partition, the newest first.
 
-        Those are the published versions and the candidates that drift alone kept out.
+        Those are the published versions and the candidates that drift alone kept out, as
+        :func:`~aims_pipelines.storage.pooling.poolable_windows` chooses them.
         """
-        published = sa.select(versions.c.digest, versions.c.published_at.label("at")).where(
-            versions.c.dataset == dataset
-        )
-        refused = sa.select(quarantined.c.digest, quarantined.c.quarantined_at.label("at")).where(
-            quarantined.c.dataset == dataset, quarantined.c.reason == DRIFT_ALONE
-        )
-        both = sa.union_all(published, refused).subquery()
+        published = sa.select(
+            versions.c.digest, versions.c.partition, versions.c.published_at.label("at")
+        ).where(versions.c.dataset == dataset)
+        refused = sa.select(
+            quarantined.c.digest, quarantined.c.partition, quarantined.c.quarantined_at.label("at")
+        ).where(quarantined.c.dataset == dataset, quarantined.c.reason == DRIFT_ALONE)
         with self.database.read() as connection:
-            rows = connection.execute(sa.select(both.c.digest).order_by(both.c.at.desc()).limit(limit))
-            return list(dict.fromkeys(row.digest for row in rows))
+            rows = connection.execute(sa.union_all(published, refused)).all()
+        return poolable_windows(
+            (JudgedWindow(at=row.at, partition=row.partition, digest=row.digest) for row in rows),
+            partition=partition,
+        )
 
     def schemas(self, dataset: str) -> list["pa.Schema"]:
         """Distinct Arrow schemas of the published versions, the newest first."""

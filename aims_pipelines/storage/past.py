@@ -14,8 +14,8 @@ from aims_pipelines.core.gate import Judgement
 from aims_pipelines.core.statement import judgement_from_json
 from aims_pipelines.core.verdict import Status
 from aims_pipelines.storage.dataset_tables import Version
-from aims_pipelines.storage.datasets import DRIFT_ALONE, MOST_POOLED
 from aims_pipelines.storage.ledger import CONTENT, Entry, Ledger
+from aims_pipelines.storage.pooling import DRIFT_ALONE, JudgedWindow, poolable_windows
 
 _SUBJECTS = ("dataset", "publication")
 
@@ -89,12 +89,18 @@ class Past:
             (item for _, item in reversed(self.published[:place]) if item.partition == partition), None
         )
 
-    def poolable(self, before: int) -> Sequence[str]:
+    def poolable(self, before: int, partition: str = "") -> Sequence[str]:
         """As the store tells it, but before a ledger entry."""
-        windows = [(item.at, item.digest) for item in self.judged if item.pooled and item.seq < before]
-        windows += [(item.published_at, item.digest) for item in self.versions(before)]
-        newest = sorted(windows, key=lambda window: window[0], reverse=True)[:MOST_POOLED]
-        return list(dict.fromkeys(digest for _, digest in newest))
+        windows = [
+            JudgedWindow(at=item.at, partition=item.partition, digest=item.digest)
+            for item in self.judged
+            if item.pooled and item.seq < before
+        ]
+        windows += [
+            JudgedWindow(at=item.published_at, partition=item.partition, digest=item.digest)
+            for item in self.versions(before)
+        ]
+        return poolable_windows(windows, partition=partition)
 
     def _place(self, before: int) -> int:
         return bisect_left(self.published, before, key=lambda item: item[0])

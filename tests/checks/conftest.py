@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pytest
 
+from aims_pipelines.assets.measuring import pairs_of
 from aims_pipelines.checks.candidate import Candidate
 from aims_pipelines.checks.catalogue import DATASET_CHECKS
 from aims_pipelines.core.verdict import Finding, NotApplicable, Verdict
@@ -73,7 +74,12 @@ def profile_for(table: pa.Table, record: DatasetRecord) -> Profile:
         if usable.issuperset(columns)
     ]
     keys = {name for name, contract in record.columns.items() if contract.unique} | {record.subject}
-    return profile_table(table, groups=specs, keys=[(name,) for name in table.column_names if name in keys])
+    return profile_table(
+        table,
+        groups=specs,
+        keys=[(name,) for name in table.column_names if name in keys],
+        pairs=pairs_of(record, table.schema),
+    )
 
 
 @pytest.fixture(scope="session")

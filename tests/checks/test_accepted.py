@@ -91,7 +91,7 @@ def test_an_acceptance_that_nothing_needs_is_reported():
     answer = apply(verdict(status=Status.PASS, observed=0.01), [entry()], today=TODAY)
     assert answer.status is Status.PASS
     assert [item.measure for item in answer.findings] == ["gap", "accepted shortfall"]
-    assert "no longer needed" in answer.findings[1].reason
+    assert "not needed this time" in answer.findings[1].reason
 
 
 def test_an_acceptance_does_not_make_a_verdict_that_measured_nothing_pass():

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -41,6 +43,16 @@ def test_the_first_version_becomes_the_reference(build, answer):
 
 def test_a_window_like_the_reference_passes_though_every_key_in_it_is_new(build, answer):
     assert judged(build, answer, window(10_000, seed=2)).status is Status.PASS
+
+
+def test_the_reference_itself_passes_however_small_and_a_row_more_is_judged(build, answer):
+    few = window(60, seed=1)
+    same = build(few, record=RECORD, reference=few)
+    verdict = answer("drift", replace(same, reference_digest=same.digest))
+    assert verdict.status is Status.PASS
+    assert "digest for digest" in verdict.findings[0].reason
+    assert answer("drift", replace(same, reference_digest="sha256:other")).status is Status.INCONCLUSIVE
+    assert answer("drift", replace(same, digest="", reference_digest="")).status is Status.INCONCLUSIVE
 
 
 def test_a_shifted_column_fails_and_is_named(build, answer):
@@ -122,3 +134,55 @@ def test_a_window_that_is_conclusive_by_itself_is_not_pooled(build, answer):
 
 def test_without_windows_before_it_an_inconclusive_answer_stays_one(build, answer):
     assert judged(build, answer, window(60, seed=2), limits=POOL).status is Status.INCONCLUSIVE
+
+
+PAIRED = {**RECORD, "pairs": [["amount", "city"]]}
+
+
+def linked(rows, *, seed, strength):
+    """Offers whose amount depends on the city by a part of a standard deviation, at the same marginals."""
+    rng = np.random.default_rng(seed)
+    table = window(rows, seed=seed)
+    city = np.array(table.column("city").to_pylist())
+    amount = rng.normal(0, 1, rows) + strength * ((city == "Ulm") - 1.0 * (city == "Kiel"))
+    return table.set_column(3, "amount", pa.array(amount))
+
+
+def test_a_dependence_that_turned_round_is_found_by_its_pair_alone(build, answer):
+    reference, turned = linked(20_000, seed=1, strength=0.6), linked(10_000, seed=2, strength=-0.6)
+    verdict = judged(build, answer, turned, reference=reference, record=PAIRED)
+    assert verdict.status is Status.FAIL
+    assert [item.target for item in verdict.problems] == ["amount × city"]
+    clean = linked(10_000, seed=3, strength=0.6)
+    assert judged(build, answer, clean, reference=reference, record=PAIRED).status is Status.PASS
+    assert judged(build, answer, turned, reference=reference).status is Status.PASS
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda table: table.drop(["city"]), "city is not a column of both windows"),
+        (
+            lambda table: table.set_column(3, "amount", pa.array(np.zeros(10_000).astype("datetime64[ms]"))),
+            "only the reference window was profiled by this pair",
+        ),
+    ],
+    ids=["no such column", "times"],
+)
+def test_a_declared_pair_that_cannot_be_judged_does_not_pass(build, answer, change, said):
+    verdict = judged(build, answer, change(window(10_000, seed=2)), record=PAIRED, model=REFERENCE)
+    told = {item.target: item for item in verdict.problems}
+    assert told["amount × city"].status is Status.INCONCLUSIVE
+    assert said in told["amount × city"].reason
+
+
+def test_a_pair_of_columns_that_neither_window_has_does_not_pass(build, answer):
+    record = {
+        **RECORD,
+        "pairs": [["amount", "town"]],
+        "columns": {**RECORD["columns"], "town": {"type": "string"}},
+    }
+    verdict = judged(build, answer, window(10_000, seed=2), record=record)
+    (finding,) = (item for item in verdict.problems if item.target == "amount × town")
+    assert finding.status is Status.INCONCLUSIVE
+    assert finding.reason == "town is not a column of both windows"

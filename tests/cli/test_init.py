@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -335,6 +336,70 @@ def test_odd_but_ordinary_columns_still_make_a_model(data):
     assert ("completeness", "good") in {(item.check, item.target) for item in record.accepted}
 
 
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (
+            pa.array([b"x"] * 2_000),
+            "column 'odd': expected numbers, texts, booleans, dates or timestamps, found the",
+        ),
+        (pa.array(range(2_000), pa.time64("us")), "found the type time64[us]"),
+        (pa.array(range(2_000), pa.duration("s")), "found the type duration[s]"),
+        (
+            pa.array([float("inf"), *range(1_999)]),
+            "column 'odd': expected finite numbers, found 1 infinite value",
+        ),
+        (pa.array([[1]] * 2_000), "found the type list<element: int64>"),
+    ],
+    ids=["bytes", "time of day", "duration", "infinite", "list"],
+)
+def test_a_column_that_no_contract_can_describe_is_answered_with_what_to_do(data, values, expected):
+    path = data.with_suffix(".parquet")
+    parquet.write_table(_table().append_column("odd", values), path)
+    message = _refusal(_request(path))
+    assert expected in message
+    assert "leave it out" in message or "Leave the cell empty" in message
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array([2**53 + number % 200 for number in range(2_000)]),
+        pa.array([1.7e9 + number % 7 for number in range(2_000)]),
+        pa.array([1e-9 * (number % 11) for number in range(2_000)]),
+        pa.array([2**64 - 1 - number % 50 for number in range(2_000)], pa.uint64()),
+        pa.array([Decimal(number % 300) / 100 for number in range(2_000)], pa.decimal128(38, 2)),
+        pa.array(["lo", "hi"] * 1_000).dictionary_encode(),
+        pa.array(range(2_000), pa.timestamp("us", tz="Europe/Zurich")),
+    ],
+    ids=["beyond 2^53", "far from zero", "tiny", "unsigned", "decimal", "dictionary", "time zone"],
+)
+def test_odd_values_do_not_refuse_the_first_run(data, values):
+    path = data.with_suffix(".parquet")
+    parquet.write_table(_table().append_column("odd", values), path)
+    created = create(_request(path, protected=("sex",)))
+    assert not [line for line in created.look if "would refuse" in line or "could not be fitted" in line]
+
+
+def test_numbers_with_a_decimal_comma_are_told_apart_from_free_text(data):
+    table = _table()
+    income = [f"{value:.2f}".replace(".", ",") for value in table["income"].to_pylist()]
+    csv.write_csv(table.set_column(5, "income", pa.array(income)), data)
+    created = create(_request(data))
+    (line,) = (line for line in created.look if "'income' is no feature" in line)
+    assert "decimal point" in line
+    (line,) = (line for line in created.look if "'person' is no feature" in line)
+    assert "decimal point" not in line
+
+
+def test_a_running_number_is_no_feature_whatever_it_is_called(data):
+    table = _table().rename_columns(["case" if name == "id" else name for name in _table().column_names])
+    csv.write_csv(table.sort_by("paid").set_column(0, "case", pa.array(range(1, 2_001))), data)
+    created = create(_request(data))
+    assert "definitions.py: 'case' is no feature (it tells rows apart)." in created.look
+    assert not any(line.startswith("leakage") for line in created.look)
+
+
 def test_a_table_with_nothing_to_learn_from_is_refused(data):
     csv.write_csv(_table().select(["sex", "paid"]), data)
     assert "at least one column that a model may learn from" in _refusal(_request(data, protected=("sex",)))
@@ -382,10 +447,64 @@ def test_what_the_first_run_would_refuse_is_written_out_with_its_figure_and_a_da
 
 
 def test_nothing_is_accepted_that_needs_no_acceptance(data):
-    csv.write_csv(_table(20_000), data)
+    csv.write_csv(_table(50_000), data)
     created = create(_request(data))
     for record in load_records(created.folder / "governance").datasets.values():
         assert record.accepted == ()
+
+
+def test_what_the_next_table_may_miss_by_chance_is_accepted_too_with_room_for_chance_alone(data):
+    table = _table(8_000)
+    town = ["z" if index < 110 else name for index, name in enumerate(table["town"].to_pylist())]
+    csv.write_csv(table.set_column(4, "town", pa.array(town)), data)
+    created = create(_request(data, protected=("sex", "town")))
+    records = load_records(created.folder / "governance", today=TODAY)
+    whole = {(item.check, item.target): item for item in records.dataset("trial").accepted}
+    group = whole["representation", "town=z"]
+    assert "by chance" in group.reason
+    assert (group.observed, group.tolerance) == (
+        110,
+        45,
+    )  # three standard deviations of the difference of counts
+    model = {(item.check, item.target): item for item in records.system("trial_model").accepted}
+    assert all(item.tolerance <= 0.2 for item in model.values() if item.observed < 1)
+    assert (
+        model["fairness_gap", "town=z positives"].tolerance
+        < model["fairness_gap", "town=z positives"].observed
+    )
+    assert any(
+        line.startswith("representation: few rows, or hardly enough, of town=z") for line in created.look
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "positive"),
+    [
+        ((True, False), True),
+        ((1, 0), 1),
+        ((1.0, 0.0), 1.0),
+        (("yes", "no"), "yes"),
+        (("N", "Y"), "Y"),
+        (("a", "b"), "b"),
+    ],
+    ids=str,
+)
+def test_the_positive_value_is_the_one_that_says_yes_or_else_the_rarer(data, values, positive):
+    table = _table(600)
+    labels = pa.array([values[0] if index % 5 else values[1] for index in range(600)])
+    csv.write_csv(table.set_column(8, "paid", labels), data)
+    created = create(_request(data, positive=None))
+    assert load_records(created.folder / "governance").dataset("trial").label.positive == positive
+
+
+def test_what_cannot_be_accepted_comes_first_with_what_to_do(data):
+    table = _table(240)
+    csv.write_csv(table, data)
+    created = create(_request(data))
+    refusing = [line for line in created.look if "would refuse the first run" in line]
+    assert any(line.startswith("label_rate_gap[") and "min_group_size" in line for line in refusing)
+    figures = [line for line in created.look if "accepted until 20" in line]
+    assert created.look.index(refusing[-1]) < created.look.index(figures[0])
 
 
 def test_texts_that_mean_missing_by_custom_are_found_and_listed(data):

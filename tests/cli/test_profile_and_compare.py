@@ -302,3 +302,48 @@ def test_pairs_that_will_not_do_are_refused_and_nothing_is_written(folder, run):
         run("profile", "same.csv", "--pairs", "sex:age", "--like", "same.csv", "--out", "p.json")
     )
     assert not (folder / "p.json").exists()
+
+
+def turned(folder):
+    """Two files in which age and income are alike, and depend on each other the other way round."""
+    for seed, name in ((1, "with.csv"), (-1, "against.csv")):
+        table = people(5 + seed)
+        order = np.argsort(
+            np.argsort(seed * table["age"] + np.random.default_rng(seed + 9).normal(0, 15, len(table)))
+        )
+        table.assign(income=np.sort(table["income"])[order]).to_csv(folder / name, index=False)
+
+
+def test_compare_finds_a_dependence_that_turned_round_between_files_and_profiles(folder, run):
+    turned(folder)
+    files = ("compare", "with.csv", "against.csv", "--ignore", "number")
+    assert run(*files).exit_code == 0
+    found = run(*files, "--pairs", "income:age")
+    assert found.exit_code == 1, found.output
+    assert "age × income" in found.output
+    assert "rank correlation fell by" in found.output
+    for name in ("with", "against"):
+        assert run("profile", f"{name}.csv", "--pairs", "age:income", "--out", f"{name}.json").exit_code == 0
+    kept = json.loads(
+        run("compare", "with.json", "against.csv", "--ignore", "number", "--format", "json").output
+    )
+    assert kept["pairs"] == [["age", "income"]]
+    assert [one["target"] for one in kept["findings"] if one["status"] == "fail"] == ["age × income"]
+    both = ("compare", "with.json", "against.json", "--ignore", "number")
+    assert run(*both).exit_code == 1
+    assert run(*both, "--pairs", "").exit_code == 0
+    assert "pairs that it was made with (age × income)" in fault_of(run(*both, "--pairs", "age:sex"))
+    assert run("profile", "with.csv", "--out", "without.json").exit_code == 0
+    assert "the same pairs in both profiles" in fault_of(
+        run("compare", "without.json", "against.json", "--ignore", "number")
+    )
+
+
+def test_the_record_of_a_dataset_tells_compare_its_pairs(folder, run):
+    turned(folder)
+    (folder / "people.yaml").write_text(
+        DATASET.format(more="limits: {drift_effect: 0.1, drift_alpha: 0.01}\npairs: [[age, income]]")
+    )
+    found = run("compare", "with.csv", "against.csv", "--policy", "people.yaml")
+    assert found.exit_code == 1, found.output
+    assert "age × income" in found.output

@@ -164,6 +164,20 @@ def test_every_fault_of_every_file_is_reported_with_file_line_and_path(write, va
             "people.yaml:6 intersections[0][1]",
             "a column that is declared under 'protected'",
         ),
+        (
+            "purpose:",
+            "pairs: [[sex, incme]]\npurpose:",
+            "people.yaml:6 pairs[0][1]",
+            "a column that is declared under 'columns'",
+        ),
+        ("purpose:", "pairs: [[sex, sex]]\npurpose:", "people.yaml:6 pairs[0]", "two different columns"),
+        (
+            "purpose:",
+            "pairs: [[sex, income], [income, sex]]\npurpose:",
+            "people.yaml:6 pairs[1]",
+            "each pair once",
+        ),
+        ("purpose:", "pairs: [[sex, income, age]]\npurpose:", "people.yaml:6 pairs[0]", "at most 2 entries"),
         ("purpose:", "policy: strict\npurpose:", "people.yaml:6 policy", "the id of a policy record"),
         (
             "purpose:",

@@ -224,8 +224,8 @@ class TestProfiles:
 
     def test_pooling_takes_in_the_windows_before(self, tmp_path: Path, table: Tables, run: Any) -> None:
         names = []
-        for n in range(5):
-            pyarrow.csv.write_csv(table(n, rows=800 if n == 0 else 150), f"s{n}.csv")
+        for n in range(7):
+            pyarrow.csv.write_csv(table(n, rows=3000 if n == 0 else 150), f"s{n}.csv")
             CliRunner().invoke(app, ["profile", f"s{n}.csv", "--out", f"s{n}.p"])
             names.append(f"s{n}.p")
         alone = json.loads(run("--profiles", *names, "--format", "json").output)

@@ -90,7 +90,7 @@ def test_what_was_known_then_is_what_the_store_told_then(scene: Any, table: Tabl
                 partition,
                 [(item.partition, item.number, item.digest) for item in store.versions("orders")],
                 store.head("orders", partition),
-                InStore(store).poolable("orders"),
+                InStore(store).poolable("orders", partition),
             )
         )
         rows, missing = int(draw.choice([60, 900])), float(draw.choice([0.0, 0.0, 0.3]))
@@ -106,7 +106,7 @@ def test_what_was_known_then_is_what_the_store_told_then(scene: Any, table: Tabl
         mine = [(version.partition, version.number, version.digest) for version in then.versions("orders")]
         assert mine == versions
         assert then.head("orders", partition) == head
-        assert then.poolable("orders") == poolable
+        assert then.poolable("orders", item.partition) == poolable
 
 
 def test_a_thousand_windows_are_judged_again(scene: Any, table: Tables, said: Any) -> None:

@@ -115,7 +115,7 @@ def test_an_alarm_lasts_until_as_many_windows_in_control_as_the_hysteresis_says(
     assert states == {1: 1, 3: 3, 6: 6}
     chart = control_chart(values[:28], kind=kind, reference=20, hysteresis=3)
     assert chart.status is Status.FAIL
-    assert "2 of 3 windows in control that would end it" in chart.reason
+    assert "so far 2 of the 3 windows in control that end it" in chart.reason
 
 
 def test_what_signals_is_not_learnt_from():
