@@ -19,6 +19,16 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out simulations, which take hours, unless they are asked for by name."""
+    if "simulation" in config.option.markexpr or any("::" in argument for argument in config.args):
+        return
+    simulations = [item for item in items if item.get_closest_marker("simulation")]
+    if simulations:
+        config.hook.pytest_deselected(items=simulations)
+        items[:] = [item for item in items if item not in simulations]
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The root of the checkout."""

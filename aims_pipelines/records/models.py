@@ -29,6 +29,7 @@ DATASET_CHECK_NAMES = (
     "label_rate_gap",
     "proxies",
     "drift",
+    "control_charts",
     "leakage",
     "personal_data",
 )
@@ -163,6 +164,43 @@ class ExpectationSuite(Part):
     )
 
 
+class ControlCharts(Part):
+    """Statistics that are watched over the published versions, so that what creeps is found."""
+
+    statistics: tuple[Text, ...] = Field(
+        min_length=1,
+        description="What is charted, such as mean(amount) or share(region=north); see 'aims chart'.",
+    )
+    chart: Literal["ewma", "cusum", "shewhart"] = Field(
+        "ewma", description="The first two find small lasting shifts, the last large sudden ones."
+    )
+    run_length: float = Field(
+        370.0,
+        ge=10.0,
+        le=1e7,
+        allow_inf_nan=False,
+        description="Versions up to a false alarm of any of the charts, on average.",
+    )
+    reference: int = Field(
+        10,
+        ge=5,
+        description="First versions, taken as in control; until there are as many nothing is judged.",
+    )
+    smoothing: float = Field(
+        0.1, ge=0.01, le=1.0, allow_inf_nan=False, description="Of an ewma: weight of the newest version."
+    )
+    allowance: float = Field(
+        0.5,
+        ge=0.05,
+        le=1.0,
+        allow_inf_nan=False,
+        description="Of a cusum: shift to let pass, in standard deviations.",
+    )
+    since: date | None = Field(
+        None, description="Day on which the reference begins; versions published before are left out."
+    )
+
+
 class OutlierAction(StrEnum):
     """What happens to rows with outlying values."""
 
@@ -282,6 +320,9 @@ class DatasetRecord(Envelope):
     disjoint_from: tuple[str, ...] = Field((), description="Datasets that must share no row with this one.")
     expectations: tuple[ExpectationSuite, ...] = Field(
         (), description="Great Expectations suites, run as they are."
+    )
+    control_charts: ControlCharts | None = Field(
+        None, description="Statistics that are watched over the published versions; none if absent."
     )
     policy: Identifier = Field("default", description="Policy record whose limits apply.")
     limits: Limits | None = Field(None, description="Limits of this dataset that differ from its policy's.")

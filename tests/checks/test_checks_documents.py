@@ -1,5 +1,6 @@
 """The reference and the how-to say what the code does, and their examples run."""
 
+import json
 import re
 
 import pyarrow as pa
@@ -9,8 +10,11 @@ import yaml
 from aims_pipelines.checks import fences, identifiers, outliers, personal_data
 from aims_pipelines.checks.catalogue import DATASET_CHECKS
 from aims_pipelines.core.verdict import Status
-from aims_pipelines.records.models import Accepted, ColumnContract, Limits
+from aims_pipelines.records.models import Accepted, ColumnContract, ControlCharts, Limits
+from aims_pipelines.stats.expressions import parse_statistic
 from aims_pipelines.stats.profile import CATEGORY_CAP, LEVEL_CAP, ROW_CAP
+
+YAML = re.compile(r"```yaml\n(.*?)```", re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +61,14 @@ def test_the_numbers_are_those_of_the_code(reference):
     assert len(identifiers.KINDS) == 13
 
 
+def test_the_example_of_control_charts_is_one(reference):
+    block = next(block for block in YAML.findall(reference) if "control_charts:" in block)
+    declared = ControlCharts.model_validate_json(json.dumps(yaml.safe_load(block)["control_charts"]))
+    assert [parse_statistic(text).measure for text in declared.statistics] == ["mean", "missing", "rate"]
+
+
 def test_the_example_of_an_accepted_shortfall_is_one(reference):
-    (block,) = re.findall(r"```yaml\n(.*?)```", reference, flags=re.DOTALL)
+    block = next(block for block in YAML.findall(reference) if "accepted:" in block)
     entry = yaml.safe_load(block)["accepted"][0]
     assert Accepted.model_validate(entry).check == "label_rate_gap"
 
