@@ -6,7 +6,7 @@ import signal
 import threading
 import uuid
 import warnings
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
     from aims_pipelines.resources.project import Project
-    from aims_pipelines.resources.run_report import CheckReport, RunReport
 
 
 def materialize(
@@ -37,6 +36,7 @@ def materialize(
 
     Exit code 0 if everything was published, 1 if a gate refused something, 2 if something could not be run.
     """
+    from aims_pipelines.cli.run_table import print_run
     from aims_pipelines.resources.project import find_project
     from aims_pipelines.resources.run_report import report_run
 
@@ -51,7 +51,7 @@ def materialize(
     if form is Format.JSON:
         typer.echo(json.dumps(asdict(report) | {"exit_code": report.exit_code}, indent=2))
     else:
-        _print(report, project)
+        print_run(report, project)
     raise typer.Exit(report.exit_code)
 
 
@@ -148,7 +148,13 @@ def _job(
             chosen = dg.AssetSelection.from_string(select).resolve(graph)
     except Exception as error:  # Dagster raises several kinds for a selection it cannot read
         raise BadInput(
-            Fault(where="--select", expected="a Dagster asset selection", found=f"{select!r} ({error})")
+            Fault(
+                where="--select",
+                expected="a Dagster asset selection",
+                found=f"{select!r} ({error})",
+                remedy='Such as: offers, offers+ (with what is made of it), key:"landing/offers", group:landing; '
+                "joined by 'and', 'or', 'not'.",
+            )
         ) from error
     keys = [key for key in graph.toposorted_asset_keys if key in chosen & graph.materializable_asset_keys]
     if not keys:
@@ -159,13 +165,18 @@ def _job(
         raise BadInput(
             Fault(
                 where="--partition",
-                expected=f"a partition key, since {', '.join(partitioned)} is partitioned",
+                expected=f"a partition key, since {', '.join(partitioned)} {_is_or_are(partitioned)} partitioned",
                 found="none",
+                remedy="Name one of its keys, or leave the partitioned assets out with --select.",
             )
         )
     if partition is not None:
         _check_partition(graph, keys, partition, instance)
     return job, keys
+
+
+def _is_or_are(names: "list[str]") -> str:
+    return "is" if len(names) == 1 else "are"
 
 
 def _check_partition(
@@ -252,69 +263,6 @@ def _under_way(instance: "dg.DagsterInstance", run_id: str) -> str:
     going = [step.step_key for step in steps if step.start_time and not step.end_time]
     done = sum(1 for step in steps if step.end_time)
     return "Finishing …" if run.is_finished else f"Materialising {', '.join(going) or '…'} ({done} done)"
-
-
-def _print(report: "RunReport", project: "Project") -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    console = Console()
-    table = Table(title=f"Run {report.run_id[:8]}", title_justify="left")
-    for heading in ("asset", "outcome", "check", "verdict", "what was found"):
-        table.add_column(heading, overflow="fold")
-    for asset in report.assets:
-        first = True
-        shown = _alike_in_one(
-            [check for check in asset.checks if check.status not in {"pass", "not applicable"}]
-        )
-        passed = sum(1 for check in asset.checks if check.status == "pass")
-        ruled_out = sum(1 for check in asset.checks if check.status == "not applicable")
-        for check in shown:
-            table.add_row(
-                asset.name if first else "",
-                asset.outcome if first else "",
-                check.name,
-                f"[{_colour(check.status)}]{check.status}[/]",
-                escape(check.found),
-            )
-            first = False
-        summary = f"{passed} pass" + (f", {ruled_out} do not apply" if ruled_out else "")
-        if passed or ruled_out or not shown:
-            table.add_row(
-                asset.name if first else "",
-                asset.outcome if first else "",
-                "",
-                "",
-                summary if asset.checks else "",
-            )
-        table.add_section()
-    console.print(table)
-    for asset in report.assets:
-        if asset.message:
-            console.print(asset.message, markup=False, highlight=False)
-    home = os.environ["DAGSTER_HOME"]
-    console.print(
-        f"Look closer: DAGSTER_HOME={home} dagster dev -w {project.locations.root / 'workspace.yaml'}",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
-
-
-def _alike_in_one(checks: "list[CheckReport]") -> "list[CheckReport]":
-    """The answers, those that say the very same in one line: what refused a candidate before it was judged."""
-    alike: dict[tuple[str, str], list[CheckReport]] = {}
-    for check in checks:
-        alike.setdefault((check.status, check.found), []).append(check)
-    return [
-        found[0] if len(found) == 1 else replace(found[0], name=f"{len(found)} others")
-        for found in sorted(alike.values(), key=len)
-    ]
-
-
-def _colour(status: str) -> str:
-    return {"fail": "red", "inconclusive": "yellow"}.get(status, "green")
 
 
 def _place(error: BaseException, file: Path) -> str:

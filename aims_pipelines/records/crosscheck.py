@@ -113,10 +113,17 @@ def _references(item: Placed, known: Mapping[str, Collection[str]]) -> Iterator[
                 expected=f"the id of a {kind} record",
                 found=shown(name),
                 remedy=did_you_mean(name, known[kind])
-                or f"Known: {', '.join(sorted(known[kind])) or 'none'}.",
+                or (f"Known: {', '.join(sorted(known[kind]))}." if known[kind] else _FIRST.get(kind, "")),
             )
         elif name == record.id and path[0] in {"disjoint_from", "like"}:
             yield Fault(where=item.document.where(path), expected="another dataset", found=shown(name))
+
+
+_FIRST = {
+    "policy": "There is none yet. Its shortest form, a line each: kind: policy, id: default, title: Limits, owner: "
+    "Risk owner, status: in_force, effective_from: the day of today; every limit has a default.",
+    "dataset": "There is none yet.",
+}
 
 
 def _cycles(datasets: Mapping[str, Placed]) -> Iterator[Fault]:

@@ -1,10 +1,19 @@
 """What became of each asset in a run, read from Dagster's event log."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
+
+# In the path of a file that the user did not write.
+_NOT_THE_USERS = (
+    "<frozen ",
+    "site-packages",
+    f"{os.sep}lib{os.sep}python3",
+    f"{os.sep}aims_pipelines{os.sep}",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +133,8 @@ def _failure(event: dg.DagsterEvent) -> tuple[str, str]:
     if error is None:
         return "error", f"{event.step_key} failed without saying why. The run page in Dagster may tell."
     frames = [line.split("\n")[0].strip() for line in error.stack if line.strip().startswith("File ")]
-    place = f" ({frames[-1].replace('File ', '')})" if frames else ""
+    own = [frame for frame in frames if not any(mark in frame for mark in _NOT_THE_USERS)] or frames
+    place = f" ({own[-1].replace('File ', '')})" if own else ""
     return (
         "error",
         f"{event.step_key} raised {error.message.strip()}{place}. The run page in Dagster shows the stack.",

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -41,6 +43,16 @@ def test_the_first_version_becomes_the_reference(build, answer):
 
 def test_a_window_like_the_reference_passes_though_every_key_in_it_is_new(build, answer):
     assert judged(build, answer, window(10_000, seed=2)).status is Status.PASS
+
+
+def test_the_reference_itself_passes_however_small_and_a_row_more_is_judged(build, answer):
+    few = window(60, seed=1)
+    same = build(few, record=RECORD, reference=few)
+    verdict = answer("drift", replace(same, reference_digest=same.digest))
+    assert verdict.status is Status.PASS
+    assert "digest for digest" in verdict.findings[0].reason
+    assert answer("drift", replace(same, reference_digest="sha256:other")).status is Status.INCONCLUSIVE
+    assert answer("drift", replace(same, digest="", reference_digest="")).status is Status.INCONCLUSIVE
 
 
 def test_a_shifted_column_fails_and_is_named(build, answer):

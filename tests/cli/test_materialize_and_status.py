@@ -103,6 +103,9 @@ def test_a_good_batch_is_published_a_bad_one_refused_and_the_status_tells_both(f
     assert second.returncode == 1
     assert "completeness" in second.stdout
     assert "Not written; version 1" in second.stdout
+    lines = second.stdout.splitlines()
+    assert sum("of 300 values are missing" in line for line in lines) == 1, "a finding is one line, told once"
+    assert f"dagster dev -f {folder / 'definitions.py'}" in second.stdout
     assert "Traceback" not in second.stdout + second.stderr
 
     status = aims("status", "--format", "json", cwd=folder)
@@ -130,6 +133,7 @@ def test_an_error_in_the_users_own_code_is_told_without_a_traceback(folder: Path
     result = aims("materialize", cwd=folder)
     assert result.returncode == 2
     assert "the user's own mistake" in result.stdout
+    assert 'definitions.py", line ' in result.stdout
     assert "Traceback" not in result.stdout + result.stderr
 
 
