@@ -20,7 +20,7 @@ def test_a_record_that_declares_charts_would_have_refused_what_crept(
     scene.policy(limits="drift_effect: 0.6")
     for seed in range(10):
         scene.judge(table(seed))
-    for seed in range(10, 14):
+    for seed in range(10, 18):
         assert scene.judge(table(seed, shift=0.15)).judgement.status is Status.PASS
     record = scene.folder / "governance" / "orders.yaml"
     proposal = tmp_path / "proposal.yaml"
