@@ -280,7 +280,7 @@ def run(*, quick: bool) -> Report:
         notes=(
             "Rates: every outcome weighted by its chance, averaged over rates. The rest: 8,000 samples each, with the "
             "simulation's own 95 % error, over several shapes: areas of 0.5 to 0.98, shares of 10 to 50 % positive, "
-            "errors that are normal or skewed. *At least* marks an interval that errs on the safe side by design. Goals "
+            "errors that are normal or skewed. *At least*: an interval that errs on the safe side by design. Goals "
             "are for as many members as the interval's documentation names.",
         ),
         figures={f"{line.name} | {line.size}": line.coverage for line in lines},
