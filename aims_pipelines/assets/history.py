@@ -1,11 +1,12 @@
 """What earlier versions of a dataset have to say about a candidate: current, reference, preceding windows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import TYPE_CHECKING, Protocol
 
 from aims_pipelines.assets.measuring import with_pairs_of
+from aims_pipelines.checks.candidate import Published
 from aims_pipelines.resources.published_profiles import current_versions, merged_profile, profile_in
 
 if TYPE_CHECKING:
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from aims_pipelines.stats.profile import Profile
     from aims_pipelines.storage.dataset_tables import Version
     from aims_pipelines.storage.datasets import DatasetStore
+
+#: Newest versions after the reference that charts go over.
+_MOST_CHARTED = 50
 
 
 class Earlier(Protocol):
@@ -34,6 +38,10 @@ class Earlier(Protocol):
 
     def profile(self, dataset: str, digest: str) -> "Profile | None":
         """The profile of judged rows, ``None`` if there is none."""
+        ...
+
+    def kept(self, dataset: str, digest: str) -> "Profile | None":
+        """The same as far as it needs no rows: perhaps without what was declared since."""
         ...
 
 
@@ -64,10 +72,14 @@ class InStore:
 
     def profile(self, dataset: str, digest: str) -> "Profile | None":
         """The profile of judged rows, ``None`` if there is none."""
-        profile = profile_in(self.store, dataset, digest)
+        profile = self.kept(dataset, digest)
         if profile is None or self.record is None or dataset != self.record.id:
             return profile
         return with_pairs_of(self.record, profile, lambda: self._rows(dataset, digest))
+
+    def kept(self, dataset: str, digest: str) -> "Profile | None":
+        """The profile as it was made."""
+        return profile_in(self.store, dataset, digest)
 
     def _rows(self, dataset: str, digest: str) -> "pa.Table | None":
         from aims_pipelines.core.errors import StoreUnavailable
@@ -90,6 +102,7 @@ class Known:
         reference: Profile that drift is judged against.
         references: Versions whose rows that profile is of.
         preceding: Profiles of windows before it, newest first, for pooling.
+        history: Published versions that the control charts go over, the oldest first; none if none are declared.
         others: Profiles of datasets that it must share no rows with.
     """
 
@@ -98,6 +111,7 @@ class Known:
     reference: "Profile | None"
     references: "tuple[Version, ...]"
     preceding: "tuple[Profile, ...]"
+    history: tuple[Published, ...] = ()
     others: "Mapping[str, Profile]" = field(default_factory=dict)
 
     @property
@@ -125,6 +139,7 @@ def known_before(record: "DatasetRecord", limits: "Limits", *, partition: str, e
             without={version.digest for version in references},
             earlier=earlier,
         ),
+        history=_history(record, published, partition, partial(earlier.kept, record.id)),
         others=_others(record, earlier=earlier),
     )
 
@@ -155,6 +170,36 @@ def _preceding(
         if digest not in without
     )
     return tuple(profile for profile in found if profile is not None)
+
+
+def _history(
+    record: "DatasetRecord",
+    published: "Sequence[Version]",
+    partition: str,
+    profile: "Callable[[str], Profile | None]",
+) -> tuple[Published, ...]:
+    """Versions in order; for a partition, the current ones of the partitions whose keys come before its own.
+
+    The first ones, which make the reference, and the newest; what is between is long forgotten by any chart.
+    """
+    charts = record.control_charts
+    if charts is None:
+        return ()
+    since = [
+        version
+        for version in published
+        if charts.since is None or version.published_at.date() >= charts.since
+    ]
+    if partition:
+        current = current_versions(since)
+        series = [(key, current[key]) for key in sorted(current) if "" < key < partition]
+    else:
+        series = [(f"version {version.number}", version) for version in since if not version.partition]
+    kept = [*series[: charts.reference], *series[charts.reference :][-_MOST_CHARTED:]]
+    return tuple(
+        Published(name=name, digest=version.digest, profile=partial(profile, version.digest))
+        for name, version in kept
+    )
 
 
 def _others(record: "DatasetRecord", *, earlier: Earlier) -> "dict[str, Profile]":

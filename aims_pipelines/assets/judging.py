@@ -1,7 +1,7 @@
 """Judge one candidate table: profile, checks, evidence, and what becomes of it. Knows nothing of Dagster."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from aims_pipelines.stats.profile import Profile
     from aims_pipelines.storage.dataset_tables import Quarantined, Version
 
-DRIFT_PAGE = "drift.html"
+#: Pages for people to look at where a check did not pass, and what they show.
+PAGES = {"drift": ("drift.html", "What drifted"), "control_charts": ("charts.html", "The charts")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,7 @@ class Judged:
         head: The version that was current when it was judged.
         message: For a refused candidate: what people read; empty otherwise.
         quarantine: For a refused candidate: its name in quarantine.
-        reports: Per check, a page for people to look at, as a file; there is one for drift that did not pass.
+        reports: Per check, a page for people to look at, as a file: for drift and control charts that did not pass.
     """
 
     judgement: Judgement
@@ -142,6 +143,7 @@ def judge_table(
         reference_digest=known.reference_digest,
         current=known.current,
         preceding=known.preceding,
+        history=known.history,
         others={
             **known.others,
             **{name: profile for name, profile in (beside or {}).items() if name in record.disjoint_from},
@@ -207,8 +209,8 @@ class _Draft:
 
 def _keep_passed(draft: _Draft, project: "Project") -> Judged:
     held = _hold_rejected(draft, project)
-    pages = _drift_report(draft, project)
-    files = [*_findings_file(draft, project), *pages]
+    pages = _pages(draft, project)
+    files = [*_findings_file(draft, project), *pages.values()]
     with project.database.write() as connection:
         evidence = _append(draft, project, connection=connection, files=files, held=held)
         _describe(draft, project, connection=connection)
@@ -219,8 +221,8 @@ def _keep_refused(draft: _Draft, project: "Project") -> Judged:
     reason = ", ".join(verdict.check for verdict in draft.judgement.refusing) or "no answer"
     candidate = _hold(draft.table, draft.candidate.digest, reason, draft, project)
     held = (*_hold_rejected(draft, project), candidate)
-    pages = _drift_report(draft, project)
-    files = [*_findings_file(draft, project), *pages]
+    pages = _pages(draft, project)
+    files = [*_findings_file(draft, project), *pages.values()]
     with project.database.write() as connection:
         evidence = _append(draft, project, connection=connection, files=files, held=held)
         _describe(draft, project, connection=connection)
@@ -230,7 +232,10 @@ def _keep_refused(draft: _Draft, project: "Project") -> Judged:
         if head
         else "nothing was published before"
     )
-    look = f"\nWhat drifted, as a page: aims ledger evidence {evidence} {DRIFT_PAGE}" if pages else ""
+    look = "".join(
+        f"\n{PAGES[check][1]}, as a page: aims ledger evidence {evidence} {PAGES[check][0]}"
+        for check in pages
+    )
     message = refusal_message(
         draft.judgement,
         consequence=(
@@ -242,8 +247,8 @@ def _keep_refused(draft: _Draft, project: "Project") -> Judged:
     return replace(judged, message=message, quarantine=candidate.id)
 
 
-def _reports(pages: list[dict[str, str]], project: "Project") -> dict[str, Path]:
-    return {"drift": project.evidence.path(pages[0]["digest"])} if pages else {}
+def _reports(pages: Mapping[str, dict[str, str]], project: "Project") -> dict[str, Path]:
+    return {check: project.evidence.path(page["digest"]) for check, page in pages.items()}
 
 
 def _hold_rejected(draft: _Draft, project: "Project") -> "tuple[Quarantined, ...]":
@@ -367,22 +372,50 @@ def _findings_file(draft: _Draft, project: "Project") -> list[dict[str, str]]:
     return [{"name": "findings.json", "digest": digest, "media_type": "application/json"}]
 
 
-def _drift_report(draft: _Draft, project: "Project") -> list[dict[str, str]]:
-    """Evidently's report, for people to look at, where drift did not pass."""
+def _pages(draft: _Draft, project: "Project") -> dict[str, dict[str, str]]:
+    """Per check that did not pass, its page for people to look at, if it has one."""
+    drawn = {"drift": _drift_page, "control_charts": _charts_page}
+    found = {}
+    for verdict in draft.judgement.verdicts:
+        draw = drawn.get(verdict.check)
+        page = _drawn(draw, draft.candidate) if draw and verdict.status is not Status.PASS else None
+        if page is not None:
+            digest = project.evidence.put(page)
+            name, _ = PAGES[verdict.check]
+            found[verdict.check] = {"name": name, "digest": digest, "media_type": "text/html"}
+    return found
+
+
+def _drawn(draw: Callable[[Candidate], bytes | None], candidate: Candidate) -> bytes | None:
+    try:
+        return draw(candidate)
+    except Exception:  # noqa: BLE001 - a picture that cannot be drawn must not keep evidence from being written
+        return None
+
+
+def _drift_page(candidate: Candidate) -> bytes | None:
+    """Evidently's report."""
     from aims_pipelines.checks.evidently_report import drift_report
 
-    candidate = draft.candidate
-    drifted = any(
-        verdict.check == "drift" and verdict.status is not Status.PASS for verdict in draft.judgement.verdicts
+    if candidate.reference is None:
+        return None
+    return drift_report(
+        candidate.reference, candidate.profile, candidate.record, fewest=candidate.limits.min_group_size
     )
-    if not drifted or candidate.reference is None:
-        return []
-    try:
-        page = drift_report(
-            candidate.reference, candidate.profile, candidate.record, fewest=candidate.limits.min_group_size
-        )
-    except Exception:  # noqa: BLE001 - a picture that cannot be drawn must not keep evidence from being written
-        return []
-    if page is None:
-        return []
-    return [{"name": DRIFT_PAGE, "digest": project.evidence.put(page), "media_type": "text/html"}]
+
+
+def _charts_page(candidate: Candidate) -> bytes | None:
+    """The control charts that the record declares."""
+    from aims_pipelines.checks.control_charts import charts_of
+    from aims_pipelines.reports.chart_page import chart_page
+
+    declared = candidate.record.control_charts
+    if declared is None:
+        return None
+    page = chart_page(
+        charts_of(candidate),
+        source=f"dataset {candidate.record.id}",
+        run_length=declared.run_length,
+        day=candidate.now.date(),
+    )
+    return page.encode()

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from aims_pipelines.storage.dataset_tables import Version
     from aims_pipelines.storage.past import Past
 
-# A window, its reference, the current version, and as many as it may be pooled with.
-_MOST_PROFILES = 64
+# A window, its reference, the current version, and as many as it may be pooled or charted with.
+_MOST_PROFILES = 96
 ROWS_NOT_ASKED_FOR = "rows are read with --with-rows only"
 
 
@@ -132,26 +132,26 @@ class AsOf:
     """What was published and judged before an entry of the ledger.
 
     Args:
-        kept: What is kept.
+        stored: What is kept.
         record: Record of the dataset whose candidate is judged again.
         seq: Number of the entry.
     """
 
-    kept: Kept
+    stored: Kept
     record: "DatasetRecord"
     seq: int = field(kw_only=True)
 
     def versions(self, dataset: str) -> "Sequence[Version]":
         """Versions that were published then, in the order of publication."""
-        return self.kept.past(dataset).versions(self.seq)
+        return self.stored.past(dataset).versions(self.seq)
 
     def head(self, dataset: str, partition: str = "") -> "Version | None":
         """The version of a partition that was current then."""
-        return self.kept.past(dataset).head(self.seq, partition)
+        return self.stored.past(dataset).head(self.seq, partition)
 
     def poolable(self, dataset: str, partition: str = "") -> Sequence[str]:
         """Digests of the windows that might be pooled with the next one then, the newest first."""
-        return self.kept.past(dataset).poolable(self.seq, partition)
+        return self.stored.past(dataset).poolable(self.seq, partition)
 
     def profile(self, dataset: str, digest: str) -> "Profile":
         """The profile of judged rows.
@@ -159,7 +159,9 @@ class AsOf:
         Raises:
             RowsNotKept: There is none that could be used, and no rows to make it from.
         """
-        return self.kept.profile(dataset, digest, self.record)
+        return self.stored.profile(dataset, digest, self.record)
+
+    kept = profile
 
 
 def misfit(profile: "Profile", record: "DatasetRecord") -> str:

@@ -187,6 +187,7 @@ def _window(
             reference_digest=known.reference_digest,
             current=known.current,
             preceding=known.preceding,
+            history=known.history,
         )
         return side(ask_all(_DRIFT, candidate), recorded={}, stages={}, holds=lambda _: False)
 
@@ -242,6 +243,8 @@ class _Before:
         """The profile with a digest."""
         mine = self.saved if dataset == self.dataset else ()
         return next((item.profile for item in mine if item.digest == digest), None)
+
+    kept = profile
 
 
 def _against(limits: "Limits") -> str:

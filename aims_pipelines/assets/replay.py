@@ -167,6 +167,7 @@ class _Scene:
             reference_digest=facts.reference_digest,
             current=facts.current,
             preceding=facts.preceding,
+            history=facts.history,
             others=facts.others,
             records_dir=self.project.locations.records,
             treated=tuple(
@@ -252,5 +253,6 @@ def _same_but_limits(one: Candidate, other: Candidate) -> bool:
         one.record == other.record
         and len(one.preceding) == len(other.preceding)
         and one.others.keys() == other.others.keys()
+        and one.history == other.history
         and all(mine is yours for mine, yours in pairs)
     )

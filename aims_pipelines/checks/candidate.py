@@ -1,6 +1,6 @@
 """What a check may see of a candidate: the facts about it, never the machinery around it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -45,6 +45,21 @@ class Treated:
     rows: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """A published version, as the windows of a chart are.
+
+    Args:
+        name: How readers call it.
+        digest: Its data version.
+        profile: Reads its profile; ``None`` if there is none.
+    """
+
+    name: str
+    digest: str
+    profile: "Callable[[], Profile | None]" = field(compare=False)  # the digest tells it
+
+
 class Batches(Protocol):
     """Opens the rows of a table again."""
 
@@ -77,6 +92,7 @@ class Candidate:
         current: Profile of the version that is current now, ``None`` before the first publication.
         preceding: Profiles of the windows before this one, newest first, for pooling; windows that drift alone kept out
             included, or pooling could never start.
+        history: Published versions that the record's control charts go over, the oldest first.
         others: Profiles of the current versions of datasets that this one must share no rows with.
         records_dir: Folder that relative paths in records start from.
         stages: Stage of enforcement per check name, from the policy; a check that is not named blocks.
@@ -98,6 +114,7 @@ class Candidate:
     reference_digest: str = ""
     current: "Profile | None" = None
     preceding: "tuple[Profile, ...]" = ()
+    history: tuple[Published, ...] = ()
     others: "Mapping[str, Profile]" = field(default_factory=dict)
     records_dir: Path = Path()
     stages: Mapping[str, Stage] = field(default_factory=dict)

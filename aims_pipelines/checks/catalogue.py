@@ -106,6 +106,11 @@ DATASET_CHECKS: Final[tuple[CatalogueEntry, ...]] = (
         description="Does the table still look like the reference version, as a whole and inside each group?",
     ),
     CatalogueEntry(
+        name="control_charts",
+        version="1",
+        description="Is every statistic that the record watches over time still in control?",
+    ),
+    CatalogueEntry(
         name="leakage",
         version="1",
         description="Does the table share no rows with the datasets that it must be disjoint from?",

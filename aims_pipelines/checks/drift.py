@@ -96,7 +96,7 @@ def _ignored(candidate: Candidate, reference: Profile) -> set[str]:
 
 
 def _pooled(candidate: Candidate, reference: Profile) -> tuple[Finding, ...]:
-    """Judge the window alone; if that is inconclusive, with as many windows before it as the answer takes.
+    """Judge the window alone; if that is inconclusive, with at least as many windows before it as the answer takes.
 
     A pass of the pool says that the windows together have not drifted. That this one has not hidden among the others
     it has to show by itself: it must be large enough for the shift that is tolerated inside a group, as it is one.
@@ -104,11 +104,13 @@ def _pooled(candidate: Candidate, reference: Profile) -> tuple[Finding, ...]:
     alone = _compare(candidate, reference, candidate.profile, looks=2)
     if worst(finding.status for finding in alone) is not Status.INCONCLUSIVE or not candidate.preceding:
         return alone
+    needed = max((finding.rows_needed or 0 for finding in alone), default=0)
     pooled = pool(
         candidate.profile,
         candidate.preceding,
         reference=reference,
-        needed=max((finding.rows_needed or 0 for finding in alone), default=0),
+        # What it takes for a pass; up to twice as many find smaller shifts, as long as this window is a tenth of them.
+        needed=max(needed, min(2 * needed, 10 * candidate.profile.rows)),
         unique=[name for name, contract in candidate.record.columns.items() if contract.unique],
     )
     note = _note(pooled)

@@ -16,12 +16,14 @@ from aims_pipelines.core.verdict import Finding, Status
 
 if TYPE_CHECKING:
     from aims_pipelines.measure import Comparison
+    from aims_pipelines.stats.attribution import Contribution
 
 EXIT_CODES = {Status.PASS: 0, Status.FAIL: 1, Status.INCONCLUSIVE: 3}
 _COLOURS = {Status.PASS: "green", Status.FAIL: "red", Status.INCONCLUSIVE: "yellow"}
 _SHORT_UNITS = {"standard deviations": " sd", "correlation": " r", "fraction": "", "": ""}
 _FILE_WIDTH = 132
 _MOST_REASONS = 12
+_MOST_GROUPS = 3
 
 
 class Format(StrEnum):
@@ -142,6 +144,7 @@ def _json(comparison: "Comparison", reference: Path, current: Path, notes: tuple
                 "pairs": [list(pair) for pair in comparison.reference.pairs],
                 "rows_needed": comparison.rows_needed,
                 "notes": list(notes),
+                "attribution": [_contribution(one) for one in comparison.attribution],
                 "findings": [_plain(finding) for finding in comparison.findings],
             },
             indent=2,
@@ -166,6 +169,18 @@ def _plain(finding: Finding) -> dict[str, Any]:
         "p_adjusted": finding.p_adjusted,
         "rows_needed": finding.rows_needed,
         "remedy": finding.remedy,
+        "part": finding.part,
+    }
+
+
+def _contribution(one: "Contribution") -> dict[str, Any]:
+    return {
+        "target": one.target,
+        "subject": one.subject,
+        "kind": one.kind,
+        "moved": one.moved,
+        "part": one.part,
+        "groups": [{"group": group.group, "part": group.part, "rows": group.rows} for group in one.groups],
     }
 
 
@@ -212,12 +227,28 @@ def _text(comparison: "Comparison", notes: tuple[str, ...], *, width: int | None
         console.print(line, markup=False, style=_COLOURS[finding.status], soft_wrap=True)
     if len(problems) > _MOST_REASONS:
         console.print(f"… and {len(problems) - _MOST_REASONS} more, as in the table.")
+    for place, one in enumerate(comparison.attribution[:_MOST_REASONS], 1):
+        if place == 1:
+            console.print("What carries the change:")
+        console.print(f"  {place}. {_carried(one)}", markup=False, soft_wrap=True)
     for note in notes:
         console.print(f"Note: {note}", markup=False, soft_wrap=True)
     console.print(_summary(comparison), markup=False, soft_wrap=True)
     file = console.file
     assert isinstance(file, StringIO)  # noqa: S101 - as given above
     return file.getvalue()
+
+
+def _carried(one: "Contribution") -> str:
+    subject = {"missing": ", missing values", "sizes": ", sizes of groups"}.get(one.subject, "")
+    text = (
+        f"{one.target}{subject} ({one.kind}): {one.part:.0%} of all that moved, {one.moved:.1%} of the rows"
+    )
+    groups = [
+        f"{group.group} {group.part:.0%} (of the rows {group.rows:.0%})"
+        for group in one.groups[:_MOST_GROUPS]
+    ]
+    return f"{text}; by group {', '.join(groups)}" if groups else text
 
 
 def _says_nothing(finding: Finding) -> bool:

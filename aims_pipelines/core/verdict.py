@@ -43,6 +43,7 @@ class Finding:
         p_adjusted: The same after adjustment for all tests of the verdict.
         rows_needed: For an inconclusive finding: rows that would have sufficed.
         remedy: What to do next.
+        part: Where several findings tell one change apart: the part of it that this one carries, in [0, 1].
     """
 
     target: str
@@ -58,6 +59,7 @@ class Finding:
     p_adjusted: float | None = None
     rows_needed: int | None = None
     remedy: str = ""
+    part: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse a pass that rests on nothing."""

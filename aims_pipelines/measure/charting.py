@@ -1,5 +1,6 @@
 """Control charts of what a series of profiles tells, window by window."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,9 +18,11 @@ from aims_pipelines.stats.control_charts import (
     ControlChart,
     control_chart,
 )
-from aims_pipelines.stats.expressions import Measure, Statistic, parse_statistic
+from aims_pipelines.stats.expressions import NUMERIC, VALUED, Measure, Statistic, parse_statistic
+from aims_pipelines.stats.groups import occurrences
+from aims_pipelines.stats.merge import empty_profile
 from aims_pipelines.stats.profile import ColumnProfile, Kind, Profile
-from aims_pipelines.stats.readings import has_errors, read_series, scale_of
+from aims_pipelines.stats.readings import Reading, has_errors, read_series, scale_of
 from aims_pipelines.stats.run_lengths import (
     LEAST_ALLOWANCE,
     LEAST_SMOOTHING,
@@ -28,8 +31,6 @@ from aims_pipelines.stats.run_lengths import (
     SHORTEST_RUN,
 )
 
-_NUMERIC = {Measure.MEAN, Measure.SD, Measure.MEDIAN, Measure.QUANTILE}
-_VALUED = {Measure.SHARE, Measure.RATE, Measure.GAP}
 _MOST_NAMED = 20
 _FEWEST_SHOWN = 10
 
@@ -45,6 +46,7 @@ class Charting:
         hysteresis: Windows in a row within the limits that end an alarm.
         smoothing: Weight of the newest window in an EWMA.
         allowance: Shift that a CUSUM lets pass, in standard deviations.
+        restart: Whether averages and sums begin anew after a signal, as where its cause was looked into.
     """
 
     kind: ChartKind = ChartKind.EWMA
@@ -53,6 +55,7 @@ class Charting:
     hysteresis: int = HYSTERESIS
     smoothing: float = SMOOTHING
     allowance: float = ALLOWANCE
+    restart: bool = False
 
     def faults(self) -> list[Fault]:
         """What is out of range."""
@@ -160,10 +163,21 @@ def charts(
         faults += statistic_faults(statistic, profiles, where=where)
     if faults:
         raise BadInput(faults)
+    return charted(series, statistics, how)
+
+
+def charted(
+    series: Mapping[str, Profile | None], statistics: Sequence[Statistic], how: Charting
+) -> tuple[StatisticChart, ...]:
+    """Chart statistics of which it is known that they can be told.
+
+    Args:
+        series: Profiles by the names of their windows, in order; ``None`` where one is gone.
+        statistics: What to chart; they share the budget of false alarms.
+        how: How they are charted, within its ranges.
+    """
     return tuple(
-        StatisticChart(
-            statistic=statistic, chart=_charted(statistic, list(series), profiles, how, len(statistics))
-        )
+        StatisticChart(statistic=statistic, chart=_charted(statistic, series, how, len(statistics)))
         for statistic in statistics
     )
 
@@ -174,14 +188,20 @@ def status_of(made: Sequence[StatisticChart]) -> Status:
 
 
 def _charted(
-    statistic: Statistic, names: Sequence[str], profiles: Sequence[Profile], how: Charting, together: int
+    statistic: Statistic, series: Mapping[str, Profile | None], how: Charting, together: int
 ) -> ControlChart:
-    readings = read_series(statistic, profiles, reference=how.reference)
+    profiles = [profile if profile is not None else empty_profile() for profile in series.values()]
+    readings = [
+        reading if profile is not None else Reading(value=math.nan, reason="its profile is gone")
+        for reading, profile in zip(
+            read_series(statistic, profiles, reference=how.reference), series.values(), strict=True
+        )
+    ]
     return control_chart(
         [reading.value for reading in readings],
         errors=[reading.error for reading in readings] if has_errors(statistic) else None,
         rows=None if statistic.measure is Measure.ROWS else [reading.rows for reading in readings],
-        names=names,
+        names=list(series),
         reasons=[reading.reason for reading in readings],
         scale=scale_of(statistic),
         kind=how.kind,
@@ -190,6 +210,7 @@ def _charted(
         hysteresis=how.hysteresis,
         smoothing=how.smoothing,
         allowance=how.allowance,
+        restart=how.restart,
     )
 
 
@@ -206,7 +227,7 @@ def statistic_faults(statistic: Statistic, profiles: Sequence[Profile], *, where
     columns = [
         profile.columns[statistic.column] for profile in profiles if statistic.column in profile.columns
     ]
-    if statistic.measure in _NUMERIC and not any(column.kind is Kind.NUMERIC for column in columns):
+    if statistic.measure in NUMERIC and not any(column.kind is Kind.NUMERIC for column in columns):
         numeric = dict.fromkeys(
             name
             for profile in profiles
@@ -218,7 +239,7 @@ def statistic_faults(statistic: Statistic, profiles: Sequence[Profile], *, where
         return [
             Fault(where=where, expected=f"a column of numbers ({listed or 'there is none'})", found=found)
         ]
-    if statistic.measure in _VALUED and (fault := _value_fault(statistic, columns, where)):
+    if statistic.measure in VALUED and (fault := _value_fault(statistic, columns, where)):
         return [fault]
     return []
 
@@ -242,14 +263,11 @@ def _grouping_fault(statistic: Statistic, profiles: Sequence[Profile], where: st
 
 
 def _value_fault(statistic: Statistic, columns: Sequence[ColumnProfile], where: str) -> Fault | None:
-    """A value that never occurs, where that can be told."""
-    from aims_pipelines.stats.groups import occurrences
-
-    counts = [occurrences(column, statistic.value) for column in columns]
-    told = [count for count in counts if count is not None]
-    if any(count.selected for count in told) or not any(column.rows > column.missing for column in columns):
+    """A value that never occurs, or cannot be counted."""
+    occurs = value_occurs(statistic, columns)
+    if occurs or not any(column.rows > column.missing for column in columns):
         return None
-    if not told:
+    if occurs is None:
         found = f"{statistic.column!r} with too many different values to count one"
         return Fault(where=where, expected="a column of few values", found=found)
     frequent: dict[str, int] = {}
@@ -259,6 +277,13 @@ def _value_fault(statistic: Statistic, columns: Sequence[ColumnProfile], where: 
     shown = sorted(name for name, count in frequent.items() if count >= _FEWEST_SHOWN)[:_MOST_NAMED]
     expected = f"a value that occurs, such as {', '.join(shown)}" if shown else "a value that occurs"
     return Fault(where=where, expected=expected, found=repr(statistic.value))
+
+
+def value_occurs(statistic: Statistic, columns: Sequence[ColumnProfile]) -> bool | None:
+    """Whether the value of a share or gap occurs in any of some windows; ``None`` where that cannot be told."""
+    counts = [occurrences(column, statistic.value) for column in columns]
+    told = [count for count in counts if count is not None]
+    return any(count.selected for count in told) if told else None
 
 
 def _frequencies(column: ColumnProfile) -> Mapping[str, int]:

@@ -17,6 +17,7 @@ from aims_pipelines.measure.groupings import (
 )
 from aims_pipelines.measure.saved import is_saved_profile, read_profile
 from aims_pipelines.stats import drift
+from aims_pipelines.stats.attribution import Contribution, attribution
 from aims_pipelines.stats.merge import NULL_TYPE
 from aims_pipelines.stats.pairs import ordered_pair, pair_name
 from aims_pipelines.stats.profile import ColumnProfile, GroupProfile, Profile
@@ -58,6 +59,12 @@ class Comparison:
     def current_rows(self) -> int:
         """Rows of the current table."""
         return self.current.rows
+
+    @property
+    def attribution(self) -> tuple[Contribution, ...]:
+        """What carries the change that was shown, the largest part first."""
+        labels = () if self.label is None else (self.label,)
+        return attribution(self.findings, self.reference, self.current, labels=labels)
 
     @property
     def rows_needed(self) -> int | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 from aims_pipelines.core.errors import Fault
+from aims_pipelines.records.charted import chart_faults
 from aims_pipelines.records.credentials import credential_in
 from aims_pipelines.records.document import Document, shown
 from aims_pipelines.records.models import (
@@ -55,6 +56,7 @@ def _dataset(record: DatasetRecord, document: Document, today: date) -> Iterator
     if record.label is not None:
         yield from _label(record.label, record, document)
     yield from _source(record.source, document)
+    yield from chart_faults(record, document)
     if record.time is None and record.limits is not None and record.limits.max_age_days is not None:
         yield Fault(
             where=document.where(("limits", "max_age_days")),

@@ -29,6 +29,7 @@ DATASET_CHECK_NAMES = (
     "label_rate_gap",
     "proxies",
     "drift",
+    "control_charts",
     "leakage",
     "personal_data",
 )
@@ -163,6 +164,43 @@ class ExpectationSuite(Part):
     )
 
 
+class ControlCharts(Part):
+    """Statistics that are watched over the published versions, so that what creeps is found."""
+
+    statistics: tuple[Text, ...] = Field(
+        min_length=1,
+        description="What is charted, such as mean(amount) or share(region=north); see 'aims chart'.",
+    )
+    chart: Literal["ewma", "cusum", "shewhart"] = Field(
+        "ewma", description="The first two find small lasting shifts, the last large sudden ones."
+    )
+    run_length: float = Field(
+        370.0,
+        ge=10.0,
+        le=1e7,
+        allow_inf_nan=False,
+        description="Versions up to a false alarm of any of the charts, on average.",
+    )
+    reference: int = Field(
+        10,
+        ge=5,
+        description="First versions, taken as in control; until there are as many nothing is judged.",
+    )
+    smoothing: float = Field(
+        0.1, ge=0.01, le=1.0, allow_inf_nan=False, description="Of an ewma: weight of the newest version."
+    )
+    allowance: float = Field(
+        0.5,
+        ge=0.05,
+        le=1.0,
+        allow_inf_nan=False,
+        description="Of a cusum: shift to let pass, in standard deviations.",
+    )
+    since: date | None = Field(
+        None, description="Day on which the reference begins; versions published before are left out."
+    )
+
+
 class OutlierAction(StrEnum):
     """What happens to rows with outlying values."""
 
@@ -283,6 +321,9 @@ class DatasetRecord(Envelope):
     expectations: tuple[ExpectationSuite, ...] = Field(
         (), description="Great Expectations suites, run as they are."
     )
+    control_charts: ControlCharts | None = Field(
+        None, description="Statistics that are watched over the published versions; none if absent."
+    )
     policy: Identifier = Field("default", description="Policy record whose limits apply.")
     limits: Limits | None = Field(None, description="Limits of this dataset that differ from its policy's.")
     accepted: tuple[Accepted, ...] = Field(
@@ -301,8 +342,30 @@ class ModelLimits(Part):
     max_metric: float | None = Field(None, description="For error metrics such as mae.", allow_inf_nan=False)
     max_subgroup_gap: Fraction = Field(0.1, description="Largest gap of the metric between groups.")
     max_selection_rate_gap: Fraction = Field(0.2, description="Largest gap between groups' selection rates.")
+    min_selection_rate_ratio: Fraction | None = Field(
+        None,
+        description="Smallest ratio of groups' lowest to highest selection rate; 0.8 is the four-fifths rule. Measured "
+        "but not judged if absent.",
+    )
     max_error_rate_gap: Fraction = Field(0.2, description="Largest gap between groups' TPR, and FPR.")
+    min_error_rate_ratio: Fraction | None = Field(
+        None, description="Smallest ratio of groups' TPR, and FPR. Measured but not judged if absent."
+    )
+    max_precision_gap: Fraction | None = Field(
+        None, description="Largest gap between groups' precision. Measured but not judged if absent."
+    )
+    min_precision_ratio: Fraction | None = Field(
+        None, description="Smallest ratio of groups' precision. Measured but not judged if absent."
+    )
+    max_bias_amplification: Fraction = Field(
+        0.1, description="Largest growth of a gap between groups from the labels to the model's decisions."
+    )
     max_calibration_error: Fraction = Field(0.1, description="Largest expected calibration error.")
+    min_group_calibration_ratio: Fraction | None = Field(
+        None,
+        description="Smallest ratio of positives that came to those that a group's probabilities promise, or the other "
+        "way round. Measured but not judged if absent.",
+    )
     max_generalisation_gap: Fraction = Field(
         0.1, description="Largest loss of the metric from train to holdout."
     )

@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING, Any
 from aims_pipelines.core.verdict import Status
 from aims_pipelines.measure.comparison import Comparison
 from aims_pipelines.reports import drift_story as story
+from aims_pipelines.reports.heatmaps import FEWEST_IN_A_CELL, pair_plot
 from aims_pipelines.reports.overlays import Bar, bars, percent, values_plot
+from aims_pipelines.stats.attribution import LABEL_SHIFT, RELATION, Contribution
 from aims_pipelines.stats.banding import level_order
+from aims_pipelines.stats.dependence import grids
+from aims_pipelines.stats.pairs import pair_name
+from aims_pipelines.stats.profile import Kind
 
 if TYPE_CHECKING:
     import jinja2
@@ -19,6 +24,7 @@ _MOST_GROUPS = 12
 _MOST_ROWS = 60
 _MOST_CHIPS = 8
 _MOST_SIZES = 7
+_MOST_CARRIERS = 4
 _SMALL = "share of rows in groups too small to judge"
 
 
@@ -47,6 +53,7 @@ def drift_page(
     """
     findings = story.placed(comparison)
     ranked = story.changes(findings)
+    parts = {(one.target, one.subject): one for one in comparison.attribution}
     head, rests_on = story.headline(comparison, ranked)
     unsure = [item for item in findings if item.finding.status is Status.INCONCLUSIVE]
     return (
@@ -67,11 +74,15 @@ def drift_page(
             alpha=percent(comparison.alpha),
             day=day.isoformat(),
             notes=list(notes),
-            cards=[_card(comparison, change, show_values=show_values) for change in ranked[:MOST_CARDS]],
+            cards=[
+                _card(comparison, change, parts.get((change.column, change.subject)), show_values=show_values)
+                for change in ranked[:MOST_CARDS]
+            ],
             more=[change.title for change in ranked[MOST_CARDS:]][:_MOST_ROWS],
             unsure=[_unsure(item) for item in unsure[:_MOST_ROWS]],
             unsure_more=max(0, len(unsure) - _MOST_ROWS),
             needed=comparison.rows_needed,
+            fewest=FEWEST_IN_A_CELL,
             small=[
                 (item.column, item.finding.reason)
                 for item in findings
@@ -82,7 +93,9 @@ def drift_page(
     )
 
 
-def _card(comparison: Comparison, change: story.Change, *, show_values: bool) -> dict[str, Any]:
+def _card(
+    comparison: Comparison, change: story.Change, carried: Contribution | None, *, show_values: bool
+) -> dict[str, Any]:
     named = show_values or story.may_name(comparison, change.column)
     strongest = max(change.others, key=lambda item: item.moved, default=None)
     drawn = [change.main]
@@ -91,11 +104,17 @@ def _card(comparison: Comparison, change: story.Change, *, show_values: bool) ->
     return {
         "title": change.title,
         "strength": percent(change.moved),
+        "part": percent(carried.part) if carried is not None else "",
+        "kind": carried.kind if carried is not None and carried.kind in {LABEL_SHIFT, RELATION} else "",
+        "carriers": [
+            f"{group.group} {percent(group.part)} (of the rows {percent(group.rows)})"
+            for group in (carried.groups if carried is not None else ())[:_MOST_CARRIERS]
+        ],
         "figures": [
             {
                 "where": place.where,
                 "sentence": story.sentence(comparison, place, named=named),
-                "svg": _plot(comparison, place, named=named),
+                "svg": _plot(comparison, place, named=named, show_values=show_values),
                 "odds": _odds(place.finding.p_adjusted),
             }
             for place in drawn
@@ -107,10 +126,12 @@ def _card(comparison: Comparison, change: story.Change, *, show_values: bool) ->
     }
 
 
-def _plot(comparison: Comparison, place: story.Placed, *, named: bool) -> Any:
+def _plot(comparison: Comparison, place: story.Placed, *, named: bool, show_values: bool) -> Any:
     from markupsafe import Markup
 
-    if place.subject == "sizes":
+    if place.subject == "dependence":
+        svg = _pair(comparison, place.column, show_values=show_values)
+    elif place.subject == "sizes":
         svg = bars(_sizes(comparison, place.column))
     else:
         before = story.columns_in(comparison.reference, place)
@@ -124,6 +145,20 @@ def _plot(comparison: Comparison, place: story.Placed, *, named: bool) -> Any:
         else:
             svg = values_plot(before, after, named=named)
     return Markup(svg)  # noqa: S704 - our own SVG; every text in it is escaped
+
+
+def _pair(comparison: Comparison, name: str, *, show_values: bool) -> str:
+    for pair, table in comparison.reference.pairs.items():
+        if pair_name(pair) == name and pair in comparison.current.pairs:
+            view = grids(table, comparison.current.pairs[pair])[0]
+            first, second = (
+                show_values
+                or story.may_name(comparison, one)
+                or comparison.reference.columns[one].kind is not Kind.CATEGORICAL
+                for one in pair
+            )
+            return pair_plot(view, pair, named=(first, second))
+    return ""
 
 
 def _sizes(comparison: Comparison, grouping: str) -> list[Bar]:
@@ -200,6 +235,14 @@ def _grid(comparison: Comparison, findings: Sequence[story.Placed]) -> dict[str,
     rows = [
         {"name": name, "cells": [cell(name, grouping, level) for grouping, level, _ in places]}
         for name in names
+    ]
+    pairs = [
+        pair_name(pair) for pair in dict.fromkeys((*comparison.reference.pairs, *comparison.current.pairs))
+    ]
+    rows += [
+        {"name": name, "cells": [cell(name, "", ""), *("own" for _ in largest)]}
+        for name in pairs
+        if name in judged
     ]
     rows.sort(key=lambda row: (-row["cells"].count("fail"), -row["cells"].count("inconclusive")))
     return {

@@ -7,9 +7,16 @@ from dataclasses import dataclass
 from aims_pipelines.core.verdict import Finding, Status
 from aims_pipelines.measure.comparison import Comparison
 from aims_pipelines.reports.overlays import category_bars, percent
+from aims_pipelines.stats.attribution import moved_rows
+from aims_pipelines.stats.pairs import pair_name
 from aims_pipelines.stats.profile import ColumnProfile, Kind, Profile
 
-_SUBJECTS = {"missing values: ": "missing", "label: ": "values", "group sizes: ": "sizes"}
+_SUBJECTS = {
+    "missing values: ": "missing",
+    "label: ": "values",
+    "group sizes: ": "sizes",
+    "dependence": "dependence",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,10 +25,11 @@ class Placed:
 
     Args:
         finding: The finding.
-        column: The column, or grouping whose sizes are compared; empty for a whole group or the whole table.
+        column: The column, grouping whose sizes are compared, or pair of columns; empty for a whole group or the
+            whole table.
         grouping: The grouping it was found in; empty for the whole table.
         level: The group; empty for the whole table.
-        subject: ``values``, ``missing`` or ``sizes``.
+        subject: ``values``, ``missing``, ``sizes`` or ``dependence``.
     """
 
     finding: Finding
@@ -37,11 +45,8 @@ class Placed:
 
     @property
     def moved(self) -> float:
-        """About which share of the rows has moved; standard deviations are those of a normal distribution."""
-        observed = abs(self.finding.observed or 0.0)
-        if self.finding.unit == "standard deviations":
-            return math.erf(observed / (2 * math.sqrt(2)))
-        return observed
+        """About which share of the rows has moved."""
+        return moved_rows(self.finding)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +68,12 @@ class Change:
     @property
     def title(self) -> str:
         """What changed."""
-        return {"missing": "missing values of ", "sizes": "sizes of the groups by "}.get(
-            self.subject, ""
-        ) + self.column
+        before = {
+            "missing": "missing values of ",
+            "sizes": "sizes of the groups by ",
+            "dependence": "dependence of ",
+        }
+        return before.get(self.subject, "") + self.column
 
     @property
     def moved(self) -> float:
@@ -100,7 +108,7 @@ def placed(comparison: Comparison) -> list[Placed]:
 
 
 def changes(findings: Sequence[Placed]) -> list[Change]:
-    """Put failures of one column and subject together, and rank them by how much has moved."""
+    """Put failures of one column (or pair) and subject together, and rank them by how much has moved."""
     failed: dict[tuple[str, str], list[Placed]] = {}
     for item in findings:
         if item.finding.status is Status.FAIL:
@@ -134,6 +142,8 @@ def sentence(comparison: Comparison, place: Placed, *, named: bool) -> str:
     before, after = columns_in(comparison.reference, place), columns_in(comparison.current, place)
     if place.subject == "sizes":
         return _sizes(comparison, place)
+    if place.subject == "dependence":
+        return _together(place)
     if before is None or after is None or not before.rows or not after.rows:
         return place.finding.reason.capitalize() + "."
     if place.subject == "missing":
@@ -151,6 +161,17 @@ def sentence(comparison: Comparison, place: Placed, *, named: bool) -> str:
     direction = "rose" if most.after > most.before else "fell"
     text = f"{what} {direction} from {percent(most.before)} to {percent(most.after)}"
     return f"{text}; in all, {percent(place.moved)} of the rows moved." if len(shares) > 2 else f"{text}."
+
+
+def _together(place: Placed) -> str:
+    first, _, second = place.column.partition(pair_name(("", "")))
+    beyond = "Neither column's own shift explains it."
+    if place.finding.unit == "correlation":
+        direction = "more" if " rose " in place.finding.reason else "less"
+        observed = abs(place.finding.observed or 0.0)
+        changed = f"the rank correlation changed by {observed:.2f}"
+        return f"{first} and {second} rise together {direction} than before: {changed}. {beyond}"
+    return f"Values of {first} and {second} go together otherwise in up to {percent(place.moved)} of the rows. {beyond}"
 
 
 def _numbers(place: Placed, was: float, now: float) -> str:
@@ -196,6 +217,10 @@ def headline(comparison: Comparison, ranked: Sequence[Change]) -> tuple[str, str
     inside = f" and inside {groups} group{'s' if groups != 1 else ''}" if groups else ""
     tolerated = percent(comparison.effect)
     columns = len(comparison.reference.columns.keys() & comparison.current.columns.keys())
+    pairs = len(comparison.reference.pairs.keys() & comparison.current.pairs.keys())
+    compared = f"{columns} columns" + (
+        f" and {pairs} pair{'s' if pairs != 1 else ''} of them" if pairs else ""
+    )
     if comparison.status is Status.FAIL:
         whole = [change for change in ranked if not change.main.grouping]
         only = [change for change in ranked if change.main.grouping]
@@ -209,12 +234,12 @@ def headline(comparison: Comparison, ranked: Sequence[Change]) -> tuple[str, str
         return (
             f"The data has changed, most of all {'in ' if top.subject == 'values' else 'in the '}{top.title}{more}.",
             f"{'; '.join(parts)}. Chance and ordinary wobble do not explain it. "
-            f"Compared were {columns} columns, over all rows{inside}.",
+            f"Compared were {compared}, over all rows{inside}.",
         )
     if comparison.status is Status.PASS:
         return (
             "The data has not changed in a way that matters.",
-            f"{columns} columns were compared, over all rows{inside}. There were enough rows to show a shift of "
+            f"{compared} were compared, over all rows{inside}. There were enough rows to show a shift of "
             f"{tolerated} of them in any column, and none was shown.",
         )
     needed = comparison.rows_needed

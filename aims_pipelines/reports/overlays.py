@@ -21,7 +21,7 @@ _WIDTH, _LEFT, _RIGHT, _TOP, _PLOT = 430, 44, 12, 8, 132
 _BINS = 36
 _MOST_BARS = 7
 _FEWEST_SHOWN = 10
-_FONT = 'font-family="system-ui, -apple-system, Segoe UI, Helvetica, Arial, sans-serif"'
+FONT = 'font-family="system-ui, -apple-system, Segoe UI, Helvetica, Arial, sans-serif"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,5 +234,5 @@ def _text(x: float, y: float, text: str, *, size: float, anchor: str = "start", 
 def _svg(height: float, body: Sequence[str], label: str) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height:.0f}" role="img" '
-        f'aria-label="{escape(label, quote=True)}" {_FONT}>' + "".join(body) + "</svg>"
+        f'aria-label="{escape(label, quote=True)}" {FONT}>' + "".join(body) + "</svg>"
     )

@@ -27,6 +27,8 @@ class ChartRun:
         smoothing: Weight of the newest score in an EWMA.
         allowance: What a CUSUM lets pass.
         hysteresis: Windows in a row within the limits that end an alarm.
+        restart: Whether averages and sums begin at 0 after a signal, as where its cause was looked into, and not at
+            the limit.
         alarm: Whether the chart is in alarm.
         doubt: Whether a window was unknown and not yet as many as ``hysteresis`` in control followed.
         statistic: What was last held against ±:attr:`bound`.
@@ -37,6 +39,7 @@ class ChartRun:
     smoothing: float
     allowance: float
     hysteresis: int
+    restart: bool = False
     alarm: bool = False
     doubt: bool = False
     statistic: float = 0.0
@@ -57,6 +60,8 @@ class ChartRun:
         self.statistic = self._add(score)
         if abs(self.statistic) > self.bound:
             self.alarm, self._calm = True, 0
+            if self.restart:
+                self._level = self._up = self._down = 0.0
             return State.SIGNAL
         self._calm += 1
         recovering = self.alarm

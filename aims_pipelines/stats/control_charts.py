@@ -113,6 +113,7 @@ def control_chart(
     hysteresis: int = HYSTERESIS,
     smoothing: float = SMOOTHING,
     allowance: float = ALLOWANCE,
+    restart: bool = False,
 ) -> ControlChart:
     """Chart a statistic over windows.
 
@@ -131,6 +132,7 @@ def control_chart(
         hysteresis: Windows in a row within the limits that end an alarm, at least 1.
         smoothing: Weight of the newest score in an EWMA, in [0.01, 1].
         allowance: Shift per window that a CUSUM lets pass, in standard deviations, in [0.05, 1].
+        restart: Whether averages and sums begin anew after a signal, as where its cause was looked into.
 
     Returns:
         The chart. It passes only if the statistic is known and in control at the last window. Too short a reference,
@@ -157,7 +159,14 @@ def control_chart(
     limit = limit_for(kind, run_length, smoothing=smoothing, allowance=allowance)
     usual = limit_for(ChartKind.SHEWHART, run_length, smoothing=smoothing, allowance=allowance)
     windows = ChartedWindows(values, errors, rows, Scale(scale))
-    run = ChartRun(kind=kind, limit=limit, smoothing=smoothing, allowance=allowance, hysteresis=hysteresis)
+    run = ChartRun(
+        kind=kind,
+        limit=limit,
+        smoothing=smoothing,
+        allowance=allowance,
+        hysteresis=hysteresis,
+        restart=restart,
+    )
     points: list[Point] = []
     for place in range(len(values)):
         unknown = windows.unknown(place)

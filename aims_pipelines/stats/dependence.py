@@ -244,11 +244,16 @@ def _parts(axis: Axis, counts: Floats, levels: int) -> tuple[NDArray[np.intp], t
     middles = (np.cumsum(counts) - counts / 2.0) / max(total, 1.0)
     _, level = np.unique(np.minimum((middles * levels).astype(np.int64), levels - 1), return_inverse=True)
     starts = np.flatnonzero(np.diff(level, prepend=-1))
-    edges = [f"{_lower_edge(int(axis.keys[start]), axis.bits):.4g}" for start in starts[1:].tolist()]
+    edges = [_plain(_lower_edge(int(axis.keys[start]), axis.bits)) for start in starts[1:].tolist()]
     if not edges:
         return level, ("all",)
     inner = [f"{low} to {high}" for low, high in pairwise(edges)]
     return level, (f"< {edges[0]}", *inner, f"≥ {edges[-1]}")
+
+
+def _plain(edge: float) -> str:
+    """An edge for people, to four digits."""
+    return f"{float(f'{edge:.4g}'):,.10g}" if abs(edge) < 1e9 else f"{edge:.4g}"
 
 
 def _lower_edge(key: int, bits: int) -> float:

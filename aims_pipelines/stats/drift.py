@@ -18,6 +18,7 @@ from collections.abc import Collection
 import numpy as np
 
 from aims_pipelines.core.verdict import Finding, Status
+from aims_pipelines.stats.attribution import attributed
 from aims_pipelines.stats.drift_findings import Unit, column_finding, group_findings, inconclusive
 from aims_pipelines.stats.families import Block, Family, judge
 from aims_pipelines.stats.pair_drift import pair_blocks
@@ -58,8 +59,8 @@ def compare(
             windows tell it; 0.058 times the effect if absent.
 
     Returns:
-        Findings, failures first. Never empty, and never a pass without rows or with limits that are not
-        numbers.
+        Findings, failures first, those that carry most of the change before the others. Never empty, and never a pass
+        without rows or with limits that are not numbers.
     """
     scale = effect * WOBBLE if wobble is None else wobble
     problem = _problem(reference, current, effect=effect, alpha=alpha, power=power, wobble=scale)
@@ -88,6 +89,7 @@ def compare(
         findings.append(
             inconclusive("", "no column has two different values that are common enough to compare")
         )
+    findings = attributed(findings, reference, current, labels=labels)
     return tuple(sorted(findings, key=_rank))
 
 
@@ -206,4 +208,4 @@ def _only_in_one(reference: Profile, current: Profile, ignored: frozenset[str]) 
 
 def _rank(finding: Finding) -> tuple[int, float]:
     order = (Status.FAIL, Status.INCONCLUSIVE, Status.PASS).index(finding.status)
-    return order, finding.p_adjusted if order == 0 and finding.p_adjusted is not None else 0.0
+    return order, -(finding.part or 0.0)

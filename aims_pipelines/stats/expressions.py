@@ -35,11 +35,14 @@ FORMS = {
     Measure.QUANTILE: ("quantile(COLUMN, 0.9)", "value below which that part of the values lies"),
     Measure.MISSING: ("missing(COLUMN)", "share of rows without a value"),
     Measure.SHARE: ("share(COLUMN=VALUE)", "share of a value among all values"),
-    Measure.RATE: ("rate(COLUMN=VALUE)", "the same as share"),
+    Measure.RATE: ("rate(COLUMN=VALUE)", "share of a value among all values"),
     Measure.GAP: ("gap(COLUMN=VALUE | GROUPING)", "largest difference of that rate between groups"),
     Measure.DRIFT: ("drift(COLUMN)", "share of rows that moved, against the reference"),
 }
-_VALUED = {Measure.SHARE, Measure.RATE, Measure.GAP}
+#: Measures of numeric columns alone.
+NUMERIC = frozenset({Measure.MEAN, Measure.SD, Measure.MEDIAN, Measure.QUANTILE})
+#: Measures that count a value.
+VALUED = frozenset({Measure.SHARE, Measure.RATE, Measure.GAP})
 _TOKEN = re.compile(
     r"\s*(?:\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)'|(?P<sign>[()=,|])|(?P<bare>[^()=,|\"']+))"
 )
@@ -126,7 +129,7 @@ def _read(text: str, measure: Measure, tokens: list[tuple[str, str]]) -> Statist
     if measure is Measure.ROWS:
         return Statistic(text=text.strip(), measure=measure) if not tokens else None
     signs = "".join(value if kind == "sign" else "n" for kind, value in tokens)
-    inner = {Measure.QUANTILE: r"n,n"}.get(measure, r"n=n" if measure in _VALUED else "n")
+    inner = {Measure.QUANTILE: r"n,n"}.get(measure, r"n=n" if measure in VALUED else "n")
     group = r"\|n" if measure is Measure.GAP else r"(\|n=n)?"
     if not re.fullmatch(rf"\({inner}{group}\)", signs):
         return None
@@ -135,7 +138,7 @@ def _read(text: str, measure: Measure, tokens: list[tuple[str, str]]) -> Statist
         return None
     column, rest = names[0], names[1:]
     value, part = "", 0.5
-    if measure in _VALUED:
+    if measure in VALUED:
         value, rest = rest[0], rest[1:]
     if measure is Measure.QUANTILE:
         try:

@@ -347,3 +347,34 @@ def test_the_record_of_a_dataset_tells_compare_its_pairs(folder, run):
     found = run("compare", "with.csv", "against.csv", "--policy", "people.yaml")
     assert found.exit_code == 1, found.output
     assert "age × income" in found.output
+
+
+def test_compare_tells_what_carries_the_change_in_text_and_json(folder, run):
+    changed = people(4)
+    changed.loc[changed.sex == "f", "income"] *= 1.6
+    changed.loc[changed.index % 3 == 0, "granted"] = "yes"
+    changed.to_csv("changed.csv", index=False)
+    options = (
+        "compare",
+        "reference.csv",
+        "changed.csv",
+        "--ignore",
+        "number",
+        "--protected",
+        "sex",
+        "--label",
+        "granted",
+    )
+    text = run(*options).output
+    assert "What carries the change:" in text
+    assert "(label shift)" in text
+    assert "by group sex=f" in text
+    told = json.loads(run(*options, "--format", "json").output)
+    assert {one["kind"] for one in told["attribution"]} == {"column", "label shift"}
+    assert sum(one["part"] for one in told["attribution"]) == pytest.approx(1.0)
+    income = next(one for one in told["attribution"] if one["target"] == "income")
+    assert income["groups"][0]["group"] == "sex=f"
+    assert income["groups"][0]["part"] > 0.8
+    parts = [one["part"] for one in told["findings"] if one["status"] == "fail"]
+    assert parts == sorted(parts, reverse=True)
+    assert "attribution" in json.loads(run("compare", "reference.csv", "same.csv", "--format", "json").output)

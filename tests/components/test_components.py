@@ -158,7 +158,7 @@ def test_dg_checks_lists_and_scaffolds_the_components(project):
         "shop_training",
         "shop_model",
     }
-    assert len(found["asset_checks"]) == 3 * 14 + 7
+    assert len(found["asset_checks"]) == 3 * 15 + 7
     scaffolded = _dg(
         project, "scaffold", "defs", "aims_pipelines.components.GovernedDataset", "more", "--dataset", "shop"
     )

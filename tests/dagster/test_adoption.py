@@ -60,7 +60,7 @@ def test_assets_that_a_record_claims_are_governed_and_the_others_left_alone(
     assert raw.metadata["aims/dataset"] == "raw"
     assert (raw.group_name, raw.tags["team"], raw.kinds) == ("landing", "data", {"pandas"})
     assert raw.description == "Where data enters."
-    assert len(graph.get_check_keys_for_assets({dg.AssetKey("raw")})) == 14
+    assert len(graph.get_check_keys_for_assets({dg.AssetKey("raw")})) == 15
     assert uncovered(after) == [dg.AssetKey("side_effect")]
     assert uncovered(before) == [dg.AssetKey("offers"), dg.AssetKey("raw"), dg.AssetKey("side_effect")]
 
@@ -80,7 +80,7 @@ def test_an_adopted_location_runs_with_its_config_and_is_gated(
 def test_governing_twice_changes_nothing(folder: Path, good: Tables) -> None:
     once = govern(location(folder, good()), folder / "governance")
     twice = govern(once, folder / "governance")
-    assert len(twice.resolve_asset_graph().get_check_keys_for_assets({dg.AssetKey("raw")})) == 14
+    assert len(twice.resolve_asset_graph().get_check_keys_for_assets({dg.AssetKey("raw")})) == 15
 
 
 def test_a_job_that_still_holds_the_assets_without_a_gate_is_told(folder: Path, good: Tables) -> None:

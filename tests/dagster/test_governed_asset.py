@@ -96,7 +96,7 @@ def test_a_refused_asset_leaves_nothing_but_its_verdicts(
     assert spy.written == {}
     assert result.get_asset_materialization_events() == []
     assert failing_checks(result) == {"completeness"}
-    assert len(result.get_asset_check_evaluations()) == 14
+    assert len(result.get_asset_check_evaluations()) == 15
     assert project.store.versions() == []
     entry = project.ledger.latest("dataset", "raw")
     assert entry is not None

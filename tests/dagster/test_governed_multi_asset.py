@@ -109,7 +109,7 @@ def test_values_that_pass_are_published_each_with_evidence_of_its_own(
     assert spy.written.keys() == {"raw", "more", "below_raw", "below_more"}
     assert heads(project) == {"raw": 1, "more": 1}
     evaluations = result.get_asset_check_evaluations()
-    assert len(evaluations) == 28
+    assert len(evaluations) == 30
     assert all(item.passed and item.target_materialization_data is not None for item in evaluations)
     for event in result.get_asset_materialization_events():
         name = event.asset_key.to_user_string()
@@ -130,7 +130,7 @@ def test_a_refused_value_leaves_nothing_while_its_sibling_becomes_current(
     assert heads(project) == {"raw": 1}
     assert failing(result) == {("more", "completeness")}
     answers = result.get_asset_check_evaluations()
-    assert len(answers) == 28
+    assert len(answers) == 30
     assert {item.asset_key.to_user_string() for item in answers if item.target_materialization_data} == {
         "raw"
     }
@@ -250,7 +250,7 @@ def test_only_the_selected_assets_of_a_subset_are_judged(
     result = run(both, selection=["raw"])
     assert result.success
     assert heads(project) == {"raw": 1}
-    assert len(result.get_asset_check_evaluations()) == 14
+    assert len(result.get_asset_check_evaluations()) == 15
     refused = run(both, selection=["more"])
     assert failing(refused) == {("more", "completeness")}
     unchecked = run(both, selection=dg.AssetSelection.assets("more").without_checks())

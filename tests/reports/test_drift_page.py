@@ -166,3 +166,52 @@ def test_a_column_in_one_table_only_is_listed_as_not_told():
 
 def test_the_same_comparison_gives_the_same_page():
     assert page(people(1), moved()) == page(people(1), moved())
+
+
+def turned(seed: int, sign: int) -> pd.DataFrame:
+    """People whose income follows age, or runs against it, and whose town follows their income."""
+    frame = people(seed)
+    noise = np.random.default_rng(seed).normal(0, 12, len(frame))
+    order = np.argsort(np.argsort(sign * frame["age"] + noise))
+    frame["income"] = np.sort(frame["income"].to_numpy())[order]
+    rank = np.argsort(np.argsort(sign * frame["income"])) / len(frame)
+    frame["town"] = np.where(rank < 0.5, "Ghent", np.where(rank < 0.8, "Bruges", "Ostend"))
+    return frame
+
+
+PAIRS = [("age", "income"), ("town", "income")]
+
+
+def test_a_pair_that_turned_round_is_told_and_drawn_as_two_tables():
+    html = page(turned(1, 1), turned(2, -1), pairs=PAIRS)
+    text = " ".join(read(html).text)
+    assert "most of all in the dependence of" in text
+    assert "age and income rise together less than before: the rank correlation changed by" in text
+    assert "Values of income and town go together otherwise" in text
+    assert html.count("in the reference and now") == 2
+    assert "6 columns and 2 pairs of them" in text
+    assert "of all that moved" in text
+    assert read(html).open == []
+
+
+def test_a_picture_of_a_pair_names_categories_on_request_only():
+    hidden = page(turned(1, 1), turned(2, -1), pairs=PAIRS)
+    assert "Ostend" not in hidden
+    assert "value 1" in hidden
+    assert "Ostend" in page(turned(1, 1), turned(2, -1), pairs=PAIRS, show_values=True)
+
+
+def test_cells_of_few_rows_are_left_blank_in_the_picture_of_a_pair():
+    html = page(turned(1, 1), turned(2, -1), pairs=PAIRS)
+    cells = re.findall(r"<rect [^>]*fill=\"(#\w+)\"[^>]*><title>([^<]*)</title>", html)
+    blank = [fill for fill, told in cells if "too few rows to show" in told]
+    assert blank
+    assert set(blank) == {"#ffffff"}
+    assert any("%" in told for _, told in cells)
+
+
+def test_the_page_says_which_groups_carry_a_change_and_how_much():
+    text = " ".join(read(page(people(1), moved())).text)
+    assert "carried by" in text
+    assert re.search(r"sex=f 1\d\d %|sex=f 9\d %", text)
+    assert "label shift" in text
