@@ -5,9 +5,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from aims_pipelines.assets.model_comparisons import comparisons
+from aims_pipelines.checks.model_calibration import promised
 from aims_pipelines.checks.model_candidate import ModelCandidate, Outcomes
 from aims_pipelines.checks.model_groups import levels
 from aims_pipelines.checks.model_metrics import LESS_IS_BETTER, baseline, estimate
+from aims_pipelines.checks.model_rates import RATES
 from aims_pipelines.model_cards.collect import Measured
 from aims_pipelines.model_cards.document import (
     SMALLEST_CELL,
@@ -34,6 +37,7 @@ def measure_for_card(candidate: ModelCandidate) -> Measured:
         plots=_plots(candidate.on_holdout, confidence),
         confidence=confidence,
         group_measure=group_measure,
+        comparisons=comparisons(candidate),
     )
 
 
@@ -75,6 +79,7 @@ def _figures(candidate: ModelCandidate, confidence: float) -> Iterator[Figure]:
 def _groups(candidate: ModelCandidate, metric: str, confidence: float) -> Iterator[GroupFigures]:
     least = max(candidate.limits.min_group_size, SMALLEST_CELL)
     for attribute in candidate.groups:
+        calibrated = promised(candidate, attribute, least=least)
         for level, rows in levels(candidate, attribute):
             part = candidate.on_holdout.only(rows)
             measured = estimate(metric, part) if part.rows >= least else None
@@ -83,23 +88,19 @@ def _groups(candidate: ModelCandidate, metric: str, confidence: float) -> Iterat
                 level=level,
                 rows=part.rows,
                 metric=None if measured is None else _rate(measured, confidence),
+                calibration=_rate(calibrated[level], confidence) if level in calibrated else None,
                 **(_rates(part, least, confidence) if part.binary else {}),
             )
 
 
 def _rates(part: Outcomes, least: int, confidence: float) -> dict[str, Rate | None]:
-    flagged = part.predicted == 1.0
-    members = {
-        "selection_rate": np.ones(part.rows, np.bool_),
-        "true_positive_rate": part.truth == 1.0,
-        "false_positive_rate": part.truth == 0.0,
-    }
-    return {
-        name: _rate(classification.rate(int((flagged & rows).sum()), int(rows.sum())), confidence)
-        if rows.sum() >= least
-        else None
-        for name, rows in members.items()
-    }
+    found: dict[str, Rate | None] = {}
+    for rate in RATES:
+        members = rate.members(part)
+        total, hits = int(members.sum()), int((members & rate.hits(part)).sum())
+        measured = classification.rate(hits, total) if total >= least else None
+        found[rate.name.replace(" ", "_")] = None if measured is None else _rate(measured, confidence)
+    return found
 
 
 def _rate(measured: Estimate, confidence: float) -> Rate | None:

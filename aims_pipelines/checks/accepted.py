@@ -7,8 +7,8 @@ from datetime import date
 from aims_pipelines.core.verdict import Finding, NotApplicable, Status, Verdict
 from aims_pipelines.records.models import Accepted
 
-# Measures of which more is better; of all others less is better.
-_MORE_IS_BETTER = frozenset(
+#: Measures of which more is better; of all others less is better.
+MORE_IS_BETTER = frozenset(
     {
         "rows",
         "group rows",
@@ -18,6 +18,11 @@ _MORE_IS_BETTER = frozenset(
         "balanced_accuracy",
         "r2",
         "gain over a trivial rule",
+        "selection rate ratio",
+        "true positive rate ratio",
+        "false positive rate ratio",
+        "precision ratio",
+        "group calibration ratio",
     }
 )
 
@@ -80,7 +85,7 @@ def _covers(entry: Accepted, finding: Finding) -> bool:
     if finding.observed is None:
         return False
     # The pass is the guarded branch: NaN compares false.
-    if finding.measure in _MORE_IS_BETTER:
+    if finding.measure in MORE_IS_BETTER:
         return finding.observed >= entry.observed - entry.tolerance
     return finding.observed <= entry.observed + entry.tolerance
 

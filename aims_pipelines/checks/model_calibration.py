@@ -1,17 +1,20 @@
-"""Calibration: predicted probabilities can be taken at their word."""
+"""Calibration: predicted probabilities can be taken at their word, overall and within each group."""
 
 import numpy as np
 
 from aims_pipelines.checks.candidate import Answer, Inapplicable
 from aims_pipelines.checks.model_candidate import ModelCandidate
+from aims_pipelines.checks.model_groups import levels, too_small, unseen
+from aims_pipelines.checks.model_rates import only_measured
 from aims_pipelines.core.verdict import Finding, Status
-from aims_pipelines.stats.calibration import calibration_error
+from aims_pipelines.stats.calibration import calibration_error, group_calibration, observed_to_expected
+from aims_pipelines.stats.estimates import Estimate
 
 MEASURE = "expected calibration error"
 
 
 def judge(candidate: ModelCandidate) -> Answer:
-    """Judge the expected calibration error on the holdout."""
+    """Judge the expected calibration error on the holdout, and calibration in the large within groups."""
     outcomes, limits = candidate.on_holdout, candidate.limits
     if not outcomes.binary:
         return Inapplicable(reason="it is asked of probabilities of one positive class only")
@@ -32,7 +35,39 @@ def judge(candidate: ModelCandidate) -> Answer:
     limit = limits.max_calibration_error
     status = Status.PASS if high <= limit else Status.FAIL if low > limit else Status.INCONCLUSIVE
     said = "mean distance between predicted and observed shares"
-    return (_finding(candidate, status, said, observed=measured.value, interval=(low, high)),)
+    overall = _finding(candidate, status, said, observed=measured.value, interval=(low, high))
+    judged = limits.min_group_calibration_ratio is not None and bool(candidate.record.protected)
+    groups = [finding for attribute in candidate.groups for finding in _within(candidate, attribute)]
+    return (overall, *(unseen(candidate) if judged else []), *groups)
+
+
+def promised(candidate: ModelCandidate, attribute: str, *, least: int) -> dict[str, Estimate]:
+    """Positives that came for each one that the probabilities promised, by group that has enough rows."""
+    outcomes = candidate.on_holdout
+    if outcomes.scores is None or not outcomes.probabilities or not outcomes.binary:
+        return {}
+    return {
+        level: observed_to_expected(outcomes.truth[rows], outcomes.scores[rows])
+        for level, rows in levels(candidate, attribute)
+        if rows.sum() >= max(1, least)
+    }
+
+
+def _within(candidate: ModelCandidate, attribute: str) -> list[Finding]:
+    limits = candidate.limits
+    least, limit = limits.min_group_size, limits.min_group_calibration_ratio
+    groups = promised(candidate, attribute, least=least)
+    finding = group_calibration(
+        groups, limit=0.0 if limit is None else limit, confidence=limits.confidence, attribute=attribute
+    )
+    if limit is None:
+        return [only_measured(finding)] if finding.status is Status.PASS else []
+    small = [
+        too_small(f"{attribute}={level}", int(rows.sum()), least)
+        for level, rows in levels(candidate, attribute)
+        if level not in groups
+    ]
+    return [finding, *small]
 
 
 def _finding(

@@ -45,27 +45,28 @@ MODEL_CHECKS: Final[tuple[ModelCatalogueEntry, ...]] = (
     ),
     ModelCatalogueEntry(
         name="performance",
-        version="1",
+        version="2",
         description="Is the model good enough on rows that it has not seen, and better than a trivial rule?",
     ),
     ModelCatalogueEntry(
         name="subgroup_performance",
-        version="1",
+        version="2",
         description="Is it about as good for every group of each protected attribute?",
     ),
     ModelCatalogueEntry(
         name="fairness_gap",
-        version="1",
-        description="Are groups selected, found and wrongly flagged at similar rates?",
+        version="2",
+        description="Are groups selected, found and wrongly flagged at similar rates, and no further apart than in the "
+        "labels?",
     ),
     ModelCatalogueEntry(
         name="calibration",
-        version="1",
-        description="Can its probabilities be taken at their word?",
+        version="2",
+        description="Can its probabilities be taken at their word, within each group too?",
     ),
     ModelCatalogueEntry(
         name="generalisation",
-        version="1",
+        version="2",
         description="Is it about as good on new rows as on those it was fitted on?",
     ),
     ModelCatalogueEntry(

@@ -1,23 +1,15 @@
-"""Fairness: groups are selected, found and wrongly flagged at similar rates; or over- and underestimated alike."""
+"""Fairness: decisions treat groups alike, and do not widen the gaps of the labels; or numbers are off alike."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aims_pipelines.checks.candidate import Answer, Inapplicable
-from aims_pipelines.checks.model_candidate import ModelCandidate, Outcomes
+from aims_pipelines.checks.model_candidate import ModelCandidate
 from aims_pipelines.checks.model_groups import levels, too_small, unseen
+from aims_pipelines.checks.model_rates import PREDICTED, RATES, Comparison, compare, decisions
 from aims_pipelines.core.verdict import Finding, Status
+from aims_pipelines.stats.amplification import bias_amplification
 from aims_pipelines.stats.estimates import Estimate, mean
-from aims_pipelines.stats.fairness import rate_gap
 from aims_pipelines.stats.gaps import largest_gap
-from aims_pipelines.stats.groups import GroupCount
-
-# Rate, the label that its members carry (any, if None), and what such members are called.
-_RATES = (
-    ("selection rate", None, "row"),
-    ("true positive rate", 1.0, "positive"),
-    ("false positive rate", 0.0, "negative"),
-)
 
 
 def judge(candidate: ModelCandidate) -> Answer:
@@ -47,28 +39,40 @@ def judge(candidate: ModelCandidate) -> Answer:
 
 
 def _rates(candidate: ModelCandidate, attribute: str) -> list[Finding]:
-    limits, outcomes = candidate.limits, candidate.on_holdout
+    limits = candidate.limits
+    least = limits.min_group_size
     findings: list[Finding] = []
-    for rate, label, noun in _RATES:
-        members = np.ones(outcomes.rows, np.bool_) if label is None else outcomes.truth == label
-        counts = {level: _count(outcomes, rows & members) for level, rows in levels(candidate, attribute)}
-        large = {level: group for level, group in counts.items() if group.total >= limits.min_group_size}
-        gaps = rate_gap(
-            large,
-            limit=limits.max_selection_rate_gap if label is None else limits.max_error_rate_gap,
-            min_group_size=1,
-            confidence=limits.confidence,
-            attribute=f"{attribute} {rate}",
-            rate=rate,
-        )
-        findings.extend(gaps)
-        suffix = "" if label is None else f" {noun}s"
-        findings += [
-            too_small(f"{attribute}={level}{suffix}", group.total, limits.min_group_size, noun=noun)
-            for level, group in counts.items()
-            if level not in large
-        ]
-    return findings
+    for rate in RATES:
+        compared = compare(candidate, attribute, rate, least=least)
+        findings += _worth_telling(compared, chosen_by_model=rate.noun == PREDICTED)
+        if compared.gap.limit is not None or compared.ratio.limit is not None:
+            suffix = "" if rate.noun == "row" else f" {rate.noun}s"
+            findings += [
+                too_small(f"{attribute}={level}{suffix}", members, least, noun=rate.noun)
+                for level, members in compared.small.items()
+            ]
+    amplified = bias_amplification(
+        decisions(candidate, attribute, least=least),
+        limit=limits.max_bias_amplification,
+        confidence=limits.confidence,
+        attribute=attribute,
+    )
+    return [*findings, amplified]
+
+
+def _worth_telling(compared: Comparison, *, chosen_by_model: bool) -> list[Finding]:
+    """Gap and ratio: all that is judged, and what is measured besides.
+
+    That there are not two groups to compare is said once. Where the model itself chooses the members, it is said by the
+    groups that are too small: a person can accept those for a time, and a model that flags few is not worse for it.
+    """
+    told: list[Finding] = []
+    for finding in (compared.gap, compared.ratio):
+        figure = finding.observed is not None
+        again = not figure and (bool(told) or (chosen_by_model and bool(compared.small)))
+        if (finding.limit is not None and not again) or (finding.limit is None and figure):
+            told.append(finding)
+    return told
 
 
 def _errors(candidate: ModelCandidate, attribute: str) -> list[Finding]:
@@ -105,7 +109,3 @@ def _all_alike(target: str, rows: int) -> Finding:
         n=rows,
         remedy="Judge on more rows; predictions without any error are a sign of leakage.",
     )
-
-
-def _count(outcomes: Outcomes, rows: NDArray[np.bool_]) -> GroupCount:
-    return GroupCount(selected=int((outcomes.predicted[rows] == 1.0).sum()), total=int(rows.sum()))

@@ -53,8 +53,13 @@ def performance(  # noqa: PLR0917 - the options of a command
         str, typer.Option("--label", help="Column with the outcome; empty where it is not known yet.")
     ],
     positive: Annotated[
-        str, typer.Option("--positive", metavar="VALUE", help="Outcome that the score is the probability of.")
-    ],
+        str | None,
+        typer.Option(
+            "--positive",
+            metavar="VALUE",
+            help="Outcome that the score is the probability of; 1 or true if absent.",
+        ),
+    ] = None,
     threshold: Annotated[
         float, typer.Option("--threshold", help="Scores at or above it are decided as positive.")
     ] = 0.5,

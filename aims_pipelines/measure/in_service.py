@@ -42,7 +42,7 @@ def performance(
     *,
     score: str,
     label: str,
-    positive: str | int | bool,
+    positive: str | int | bool | None = None,
     threshold: float = 0.5,
     ident: str | None = None,
     labels: Path | str | None = None,
@@ -65,7 +65,7 @@ def performance(
             the order given; with ``time`` all are one table, cut into periods.
         score: Column with the probability of the positive class, in [0, 1].
         label: Column with the outcome, in the predictions (empty where not known), in ``labels``, or both.
-        positive: The outcome that the score is the probability of.
+        positive: The outcome that the score is the probability of; 1 or true if ``None``.
         threshold: Scores at or above it are decided as positive, in (0, 1).
         ident: Column that identifies a prediction, in the predictions and in ``labels``.
         labels: File or folder of labels that arrived later.
@@ -96,7 +96,7 @@ def performance(
     )
     nulls = tuple(null_values)
     period = _tried(faults, partial(period_of, every)) if every is not None else None
-    values = LabelValues(_text(positive))
+    values = LabelValues(None if positive is None else _text(positive))
     calibration = _tried(faults, partial(_source, "reference", reference, nulls))
     sources = _tried(faults, lambda: _sources(windows, nulls, together=time is not None)) or []
     late = None

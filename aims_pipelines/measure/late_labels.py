@@ -26,10 +26,14 @@ _REMEDY = "Keep one row for each prediction."
 
 
 class LabelValues:
-    """Reads labels as positive, negative or not known, and remembers which values there were."""
+    """Reads labels as positive, negative or not known, and remembers which values there were.
 
-    def __init__(self, positive: str) -> None:
-        self.positive = positive
+    Args:
+        positive: The positive outcome; 1 or true if ``None``.
+    """
+
+    def __init__(self, positive: str | None = None) -> None:
+        self._positive = ("1", "true") if positive is None else (positive,)
         self._seen: set[str] = set()
 
     def read(self, column: pa.ChunkedArray) -> Floats:
@@ -38,18 +42,18 @@ class LabelValues:
         self._seen |= (
             set(pc.unique(texts).drop_null().slice(0, 100).to_pylist()) if len(self._seen) < 100 else set()
         )
-        hits = pc.equal(texts, pa.scalar(self.positive, pa.string()))
+        hits = pc.if_else(pc.is_null(texts), None, pc.is_in(texts, value_set=pa.array(self._positive)))
         return np.asarray(pc.cast(hits, pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
 
     def fault(self, where: str) -> Fault | None:
         """What is wrong if the positive value never occurred."""
-        if self.positive in self._seen:
+        if self._seen & set(self._positive):
             return None
         named = ", ".join(sorted(self._seen)) if 0 < len(self._seen) <= 10 else ""
         found = named or (f"{len(self._seen)} or more other values" if self._seen else "no labels at all")
         return Fault(
             where=where,
-            expected=f"some labels to be {self.positive!r}, the positive value",
+            expected=f"some labels to be {' or '.join(map(repr, self._positive))}, the positive value",
             found=found,
             remedy="Name the value of the class whose probability the score is with --positive.",
         )

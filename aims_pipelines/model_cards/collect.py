@@ -11,6 +11,7 @@ from aims_pipelines.model_cards.document import (
     AcceptedShortfall,
     Bin,
     CheckAnswer,
+    Comparison,
     DataUse,
     Figure,
     GroupFigures,
@@ -37,6 +38,7 @@ class Measured:
         plots: What the plots show.
         confidence: Coverage of the intervals.
         group_measure: Name of the measure that ``groups`` hold as ``metric``.
+        comparisons: How far apart groups are; groups of fewer than ``SMALLEST_CELL`` take no part.
     """
 
     figures: tuple[Figure, ...]
@@ -44,6 +46,7 @@ class Measured:
     plots: Plots
     confidence: float
     group_measure: str
+    comparisons: tuple[Comparison, ...] = ()
 
 
 def data_use(
@@ -110,6 +113,7 @@ def collect(
         accepted=tuple(_accepted(system.accepted, judgement)),
         confidence=measured.confidence,
         group_measure=measured.group_measure,
+        comparisons=measured.comparisons,
     )
 
 

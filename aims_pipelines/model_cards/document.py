@@ -160,6 +160,8 @@ class GroupFigures:
         selection_rate: Share predicted positive.
         true_positive_rate: Share of the positives found.
         false_positive_rate: Share of the negatives wrongly flagged.
+        precision: Share of those predicted positive that are.
+        calibration: Positives that came, for each one that the probabilities promised.
     """
 
     attribute: str
@@ -169,6 +171,33 @@ class GroupFigures:
     selection_rate: Rate | None = None
     true_positive_rate: Rate | None = None
     false_positive_rate: Rate | None = None
+    precision: Rate | None = None
+    calibration: Rate | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """How far apart the groups of one attribute are, with intervals that hold for all pairs of groups together.
+
+    Args:
+        attribute: Protected attribute, or several joined by ``&``.
+        measure: What is compared: a rate, ``group calibration`` or ``bias amplification``.
+        lowest: The group for which it is lowest, or smaller in the labels.
+        highest: The group for which it is highest, or larger in the labels; empty where only one group is meant.
+        gap: The difference; for amplification, how much larger the gap is in the decisions than in the labels.
+        ratio: Lowest over highest; for calibration, positives that came over those promised, or the other way round.
+        max_gap: What policy asks for; ``None`` where it asks nothing.
+        min_ratio: What policy asks for; ``None`` where it asks nothing.
+    """
+
+    attribute: str
+    measure: str
+    lowest: str
+    highest: str = ""
+    gap: Rate | None = None
+    ratio: Rate | None = None
+    max_gap: float | None = None
+    min_ratio: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,6 +308,7 @@ class ModelCard:
         accepted: Shortfalls that a person accepted.
         confidence: Coverage of the intervals, a fraction.
         group_measure: Name of the measure that ``groups`` hold as ``metric``.
+        comparisons: How far apart groups are.
         format: Version of this format.
     """
 
@@ -292,6 +322,7 @@ class ModelCard:
     accepted: tuple[AcceptedShortfall, ...]
     confidence: float
     group_measure: str
+    comparisons: tuple[Comparison, ...] = ()
     format: str = FORMAT
 
     def to_json(self) -> bytes:

@@ -94,6 +94,8 @@ def groups(rows: Sequence[GroupFigures], *, metric: str, positive: str) -> str:
             ("true_positive_rate", "positives found"),
             ("false_positive_rate", "others wrongly flagged"),
         ]
+    if any(row.precision for row in rows):
+        panels.append(("precision", "of those, right"))
     width = _NAMES + len(panels) * (_PANEL + 24)
     height = 34 + _ROW * len(rows) + 26
     body: list[str] = []

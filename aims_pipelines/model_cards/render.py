@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from aims_pipelines.model_cards import plots, wording
-from aims_pipelines.model_cards.document import SMALLEST_CELL, GroupFigures, ModelCard, Rate
+from aims_pipelines.model_cards.document import SMALLEST_CELL, Comparison, GroupFigures, ModelCard, Rate
 
 if TYPE_CHECKING:
     import jinja2
@@ -86,10 +86,28 @@ def _words(card: ModelCard) -> dict[str, Any]:
         "decisions": wording.decisions(card),
         "needed": any(item.needed for item in card.accepted),
         "measure_name": wording.measure_name,
+        "comparisons": {
+            name: [_compared(item, card) for item in card.comparisons if item.attribute == name]
+            for name in wording.attributes(card)
+        },
         "number": wording.number,
         "interval": wording.interval,
         "confidence": wording.percent(card.confidence),
         "smallest": SMALLEST_CELL,
+    }
+
+
+def _compared(item: Comparison, card: ModelCard) -> dict[str, str]:
+    """One line of the table that says how far apart groups are."""
+    gap, ratio = item.gap, item.ratio
+    required = [f"gap ≤ {wording.number(item.max_gap)}"] if item.max_gap is not None and gap else []
+    required += [f"ratio ≥ {wording.number(item.min_ratio)}"] if item.min_ratio is not None and ratio else []
+    return {
+        "measure": wording.compared_measure(item.measure, card),
+        "groups": f"{item.lowest} – {item.highest}" if item.highest else item.lowest,
+        "gap": f"{wording.number(gap.value)} ({wording.interval(gap)})" if gap else "–",
+        "ratio": f"{wording.number(ratio.value)} ({wording.interval(ratio)})" if ratio else "–",
+        "required": ", ".join(required) or "measured only",
     }
 
 
@@ -137,6 +155,10 @@ def _group_table(rows: list[GroupFigures], card: ModelCard) -> str:
             ("true_positive_rate", "positives found"),
             ("false_positive_rate", "others wrongly flagged"),
         ]
+    if any(row.precision for row in rows):
+        columns.append(("precision", f"of those predicted {card.identity.positive}, right"))
+    if any(row.calibration for row in rows):
+        columns.append(("calibration", "came for each one promised"))
     lines = ["| group | cases | " + " | ".join(_markdown(title) for _, title in columns) + " |"]
     lines.append("|---" * (len(columns) + 2) + "|")
     for row in rows:

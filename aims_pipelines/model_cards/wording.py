@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from aims_pipelines.model_cards.document import Figure, GroupFigures, ModelCard, Rate
+from aims_pipelines.model_cards.document import Comparison, Figure, GroupFigures, ModelCard, Rate
 
 _NAMES = {
     "roc_auc": "Ranking quality (ROC AUC)",
@@ -173,13 +173,52 @@ def _attribute(card: ModelCard, attribute: str, groups: Sequence[GroupFigures]) 
         _range(groups, "selection_rate", f"of 100 people it predicts {positive} for", percent),
         _range(groups, "true_positive_rate", f"of 100 who really are {positive} it finds", percent),
         _range(groups, "false_positive_rate", "of 100 others it wrongly flags", percent),
+        _range(groups, "precision", f"of 100 that it takes for {positive} it is right about", percent),
         _range(groups, "metric", f"{_metric_word(card)} is", number),
     ]
     if any(ranges):
         yield f"By {attribute}: {'; '.join(part for part in ranges if part)}."
+    for item in card.comparisons:
+        if item.attribute == attribute and (sentence := _comparison(item, positive)):
+            yield f"By {attribute}: {sentence}."
     small = [group.level for group in groups if group.metric is None]
     if small:
         yield f"By {attribute}: too few cases to say how well it does for {_listed(small)}."
+
+
+def _comparison(item: Comparison, positive: str) -> str:
+    """A comparison that the ranges do not show already."""
+    if item.measure == "selection rate" and item.ratio is not None and item.ratio.value < 1:
+        return (
+            f"among equally many people of each, it predicts {positive} for {percent(item.ratio.value)} "
+            f"({item.lowest}) for every 100 ({item.highest})"
+        )
+    if item.measure == "bias amplification" and item.gap is not None:
+        points = f"{abs(100 * item.gap.value):.1f} percentage points"
+        word = "larger" if item.gap.value > 0 else "smaller"
+        return (
+            f"the gap between {item.highest} and {item.lowest} is {points} {word} in its decisions than in what "
+            "really happened"
+        )
+    if item.measure == "group calibration" and item.ratio is not None:
+        return (
+            f"its probabilities are farthest from the truth for {item.lowest}, where what they promise and what came "
+            f"differ by {percent(1 - item.ratio.value)} %"
+        )
+    return ""
+
+
+def compared_measure(name: str, card: ModelCard) -> str:
+    """The name of a comparison for people."""
+    positive = card.identity.positive
+    return {
+        "selection rate": f"predicted {positive}",
+        "true positive rate": "positives found",
+        "false positive rate": "others wrongly flagged",
+        "precision": f"of those predicted {positive}, right",
+        "bias amplification": "gap in decisions beyond that in outcomes",
+        "group calibration": "came for each one promised, or the other way round",
+    }.get(name, name)
 
 
 def _range(groups: Sequence[GroupFigures], name: str, said: str, shown: Callable[[float], str]) -> str:

@@ -342,8 +342,30 @@ class ModelLimits(Part):
     max_metric: float | None = Field(None, description="For error metrics such as mae.", allow_inf_nan=False)
     max_subgroup_gap: Fraction = Field(0.1, description="Largest gap of the metric between groups.")
     max_selection_rate_gap: Fraction = Field(0.2, description="Largest gap between groups' selection rates.")
+    min_selection_rate_ratio: Fraction | None = Field(
+        None,
+        description="Smallest ratio of groups' lowest to highest selection rate; 0.8 is the four-fifths rule. Measured "
+        "but not judged if absent.",
+    )
     max_error_rate_gap: Fraction = Field(0.2, description="Largest gap between groups' TPR, and FPR.")
+    min_error_rate_ratio: Fraction | None = Field(
+        None, description="Smallest ratio of groups' TPR, and FPR. Measured but not judged if absent."
+    )
+    max_precision_gap: Fraction | None = Field(
+        None, description="Largest gap between groups' precision. Measured but not judged if absent."
+    )
+    min_precision_ratio: Fraction | None = Field(
+        None, description="Smallest ratio of groups' precision. Measured but not judged if absent."
+    )
+    max_bias_amplification: Fraction = Field(
+        0.1, description="Largest growth of a gap between groups from the labels to the model's decisions."
+    )
     max_calibration_error: Fraction = Field(0.1, description="Largest expected calibration error.")
+    min_group_calibration_ratio: Fraction | None = Field(
+        None,
+        description="Smallest ratio of positives that came to those that a group's probabilities promise, or the other "
+        "way round. Measured but not judged if absent.",
+    )
     max_generalisation_gap: Fraction = Field(
         0.1, description="Largest loss of the metric from train to holdout."
     )

@@ -1,11 +1,11 @@
 """A model in service as one self-contained HTML page: what was measured, what is estimated, what labels say."""
 
-import math
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from aims_pipelines.core.verdict import Status
 from aims_pipelines.reports import performance_story as story
+from aims_pipelines.reports.chart_picture import chart_picture
 from aims_pipelines.reports.drift_page import environment
 from aims_pipelines.reports.performance_plot import MOST_WINDOWS, Mark, performance_plot, swatch
 from aims_pipelines.stats.performance_series import PerformanceSeries
@@ -26,7 +26,6 @@ _LEGEND = (
     ("measured", "measured by labels, with its 95 % interval"),
     ("estimated", "estimated from scores"),
     ("range", "its 95 % interval"),
-    ("expected", "range that the chart expects"),
     ("labels", "share of labels that are known"),
     ("flag", "labels contradict scores, or the chart is in alarm"),
 )
@@ -60,6 +59,10 @@ def performance_page(series: PerformanceSeries, *, day: date) -> str:
             coverage=f"{100 * series.coverage:g}",
             charted=_HEADINGS.get(series.charted, series.charted.value.capitalize()),
             picture=_safe(_picture(series)),
+            chart=_safe(chart_picture(series.chart, title=series.charted.value))
+            if series.chart is not None and series.chart_tells
+            else "",
+            chart_reason=series.chart.reason if series.chart is not None else "",
             legend=[(_safe(swatch(kind)), words) for kind, words in _LEGEND],
             hidden=max(0, len(series.windows) - MOST_WINDOWS),
             measures=[_HEADINGS.get(measure, measure.value.capitalize()) for measure in story.SHOWN],
@@ -105,7 +108,6 @@ def _picture(series: PerformanceSeries) -> str:
                 measured_interval=None if measured is None else (measured.low, measured.high),
                 estimated=None if expected is None else expected.value,
                 estimated_interval=None if expected is None else (expected.low, expected.high),
-                expected=(point.low, point.high) if point is not None and math.isfinite(point.low) else None,
                 labels=window.coverage,
                 flag=_flagged(window) or (point is not None and point.alarm),
             )

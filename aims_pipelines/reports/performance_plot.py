@@ -1,4 +1,4 @@
-"""A figure over windows drawn as SVG text: as measured, as the scores promise, and where the chart expected it.
+"""A figure over windows drawn as SVG text, as measured and as estimated, and how many labels are known.
 
 Colour carries no meaning alone: what was measured is a filled dot on a line, what is estimated a hollow diamond.
 """
@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from aims_pipelines.reports.overlays import BLUE, GREY, GRID, INK, SOFT
+from aims_pipelines.reports.overlays import BLUE, GREY, GRID, SOFT
 from aims_pipelines.stats.banding import nice
 
 #: Most windows that are drawn: the last ones.
@@ -21,7 +21,7 @@ _PALE = "#dfe3e9"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """What is drawn of a window; ``None`` for what there is not. Intervals and ranges are low and high ends.
+    """What is drawn of a window; ``None`` for what there is not. Intervals are low and high ends.
 
     Args:
         name: Written below.
@@ -29,7 +29,6 @@ class Mark:
         measured_interval: Its interval.
         estimated: The figure from scores.
         estimated_interval: Its interval.
-        expected: Range in which the chart expected the figure.
         labels: Share of the labels that are known, in [0, 1].
         flag: Whether a triangle is drawn above.
     """
@@ -39,7 +38,6 @@ class Mark:
     measured_interval: tuple[float, float] | None
     estimated: float | None
     estimated_interval: tuple[float, float] | None
-    expected: tuple[float, float] | None
     labels: float
     flag: bool
 
@@ -84,11 +82,6 @@ def performance_plot(marks: Sequence[Mark], *, label: str) -> str:
                 f'<rect x="{middle - half:.1f}" y="{top:.1f}" width="{2 * half:.1f}" '
                 f'height="{max(bottom - top, 1):.1f}" fill="{_PALE}"/>'
             )
-        body += [
-            f'<line x1="{middle - width / 2:.1f}" x2="{middle + width / 2:.1f}" y1="{y(end):.1f}" '
-            f'y2="{y(end):.1f}" stroke="{INK}" stroke-dasharray="3 3" stroke-width="0.9"/>'
-            for end in mark.expected or ()
-        ]
         if mark.measured is not None:
             line.append(f"{middle:.1f},{y(mark.measured):.1f}")
     if len(line) > 1:
@@ -104,13 +97,12 @@ def performance_plot(marks: Sequence[Mark], *, label: str) -> str:
 
 
 def swatch(kind: str) -> str:
-    """A small picture for the legend: ``measured``, ``estimated``, ``range``, ``expected``, ``labels`` or ``flag``."""
+    """A small picture for the legend: ``measured``, ``estimated``, ``range``, ``labels`` or ``flag``."""
     drawn = {
         "measured": f'<line x1="8" x2="8" y1="1" y2="15" stroke="{BLUE}"/>'
         f'<circle cx="8" cy="8" r="3.6" fill="{BLUE}"/>',
         "estimated": _diamond(8, 8),
         "range": f'<rect x="2" y="2" width="12" height="12" fill="{_PALE}"/>',
-        "expected": f'<line x1="0" x2="16" y1="8" y2="8" stroke="{INK}" stroke-dasharray="3 3"/>',
         "labels": f'<rect x="3" y="3" width="10" height="11" fill="{GREY}"/>',
         "flag": f'<path d="M3 3 L13 3 L8 12 Z" fill="{_RED}"/>',
     }[kind]
@@ -167,7 +159,7 @@ def _ends(marks: Sequence[Mark]) -> tuple[float, float, float] | None:
     values: list[float] = []
     for mark in marks:
         values += [one for one in (mark.measured, mark.estimated) if one is not None]
-        for pair in (mark.measured_interval, mark.estimated_interval, mark.expected):
+        for pair in (mark.measured_interval, mark.estimated_interval):
             values += pair or ()
     values = [value for value in values if math.isfinite(value)]
     if not values:

@@ -151,11 +151,25 @@ def _limits(limits: Part, notes: dict[str, str]) -> list[dict[str, object]]:
     ]
 
 
+# Limits without a default, as what is fair depends on the use: a new project starts with the question asked.
+_FAIRNESS_LIMITS = {
+    "min_selection_rate_ratio": 0.8,
+    "max_precision_gap": 0.2,
+    "min_group_calibration_ratio": 0.8,
+}
+
+
 def _model_limits(plan: Plan) -> tuple[ModelLimits, dict[str, str]]:
     limits, notes = ModelLimits(), {}
     if plan.task == "regression":
         limits = limits.model_copy(update={"metric": "r2", "min_metric": 0.3})
         notes["min_metric"] = "Chosen before any model was trained; set it to what the model's use needs."
+    elif plan.request.protected:
+        limits = limits.model_copy(update=_FAIRNESS_LIMITS)
+        notes |= dict.fromkeys(
+            _FAIRNESS_LIMITS,
+            "No default: chosen so that the question is asked. What the first model misses is accepted in its record.",
+        )
     expected = plan.rows * HOLDOUT_SHARE
     if expected * 0.8 < limits.min_holdout_rows:
         limits = limits.model_copy(update={"min_holdout_rows": int(expected * 0.8)})

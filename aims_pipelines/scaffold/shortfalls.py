@@ -93,7 +93,14 @@ def _is_near(finding: Finding) -> bool:
         return False
     low, high = finding.interval
     # Half the interval beyond its end is a shift that chance brings about twice in a hundred times.
-    return finding.observed < finding.limit < finding.observed + 1.25 * (high - low)
+    room = finding.observed - finding.limit if _more_is_better(finding) else finding.limit - finding.observed
+    return 0.0 < room < 1.25 * (high - low)
+
+
+def _more_is_better(finding: Finding) -> bool:
+    from aims_pipelines.checks.accepted import MORE_IS_BETTER
+
+    return finding.measure in MORE_IS_BETTER
 
 
 def _chance(count: float) -> float:
@@ -135,8 +142,8 @@ def _tolerance(observed: float, finding: Finding) -> float:
     """Room for the chance differences between one batch and the next, not for a change.
 
     Where there is an interval, its width, by which two batches differ less than once in a hundred times; but no more
-    than the limit is wide. For a group's rows three standard deviations, but one row must be left. Else a tenth, of a
-    share at least 0.01.
+    than the limit is away from perfect. For a group's rows three standard deviations, but one row must be left. Else a
+    tenth, of a share at least 0.01.
     """
     if finding.measure == _GROUP_ROWS:
         return max(0.0, min(observed - 1.0, _chance(observed)))
@@ -144,7 +151,9 @@ def _tolerance(observed: float, finding: Finding) -> float:
         return float(math.ceil(observed / 5))
     if finding.interval is not None and all(map(math.isfinite, finding.interval)):
         width = finding.interval[1] - finding.interval[0]
-        return _up(min(width, finding.limit) if finding.limit else width)
+        if not finding.limit:
+            return _up(width)
+        return _up(min(width, 1.0 - finding.limit if _more_is_better(finding) else finding.limit))
     return _up(max(0.01, observed / 10)) if finding.unit in _SHARE_UNITS else float(math.ceil(observed / 10))
 
 

@@ -98,7 +98,8 @@ def judge(surprise: Surprise, *, target: str, tolerance: float, confidence: floa
     if abs(surprise.value) > tolerance and (low > 0.0 or high < 0.0):
         status, reason = Status.FAIL, amount
         remedy = (
-            "Find out what changed; train again on rows that have labels, or take the model out of service."
+            "Compare the features with those of the reference: if they moved, cases changed that the model cannot tell "
+            "apart; if not, the relation did. Train again on rows with labels, or take the model out of service."
         )
     elif (z + _POWER) * error <= tolerance:
         status, reason = Status.PASS, f"{amount}, within {tolerance:.3g}"

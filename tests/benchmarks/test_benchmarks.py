@@ -26,7 +26,7 @@ def test_every_benchmark_takes_a_quick_run_and_says_what_it_measures(name: str):
     assert module.__doc__
 
 
-@pytest.mark.parametrize("name", ["coverage", "decisions", "judging", "streaming"])
+@pytest.mark.parametrize("name", ["coverage", "decisions", "judging", "run_lengths", "streaming"])
 def test_a_quick_run_prints_its_tables_and_keeps_nothing(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

@@ -9,8 +9,9 @@ import yaml
 
 from aims_pipelines.checks import fences, identifiers, outliers, personal_data
 from aims_pipelines.checks.catalogue import DATASET_CHECKS
+from aims_pipelines.checks.model_catalogue import MODEL_CHECKS
 from aims_pipelines.core.verdict import Status
-from aims_pipelines.records.models import Accepted, ColumnContract, ControlCharts, Limits
+from aims_pipelines.records.models import Accepted, ColumnContract, ControlCharts, Limits, ModelLimits
 from aims_pipelines.stats.expressions import parse_statistic
 from aims_pipelines.stats.profile import CATEGORY_CAP, LEVEL_CAP, ROW_CAP
 
@@ -20,6 +21,11 @@ YAML = re.compile(r"```yaml\n(.*?)```", re.DOTALL)
 @pytest.fixture(scope="module")
 def reference(repository):
     return (repository / "docs/reference/checks.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def model_reference(repository):
+    return (repository / "docs/reference/model-checks.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +49,22 @@ def test_no_section_describes_a_check_that_is_not_there(reference):
 )
 def test_every_limit_and_rule_is_explained(reference, field):
     assert re.search(rf"`{field}\b", reference)
+
+
+@pytest.mark.parametrize("check", MODEL_CHECKS, ids=lambda check: check.name)
+def test_every_check_of_a_model_has_its_section_with_version_and_question(model_reference, check):
+    assert f"## {check.name}\n\nVersion {check.version}. {check.description}\n" in model_reference
+    assert f"[`{check.name}`](#{check.name})" in model_reference
+
+
+def test_no_section_describes_a_model_check_that_is_not_there(model_reference):
+    sections = re.findall(r"^## (\w+)$", model_reference, flags=re.MULTILINE)
+    assert sections == [check.name for check in MODEL_CHECKS]
+
+
+@pytest.mark.parametrize("field", ModelLimits.model_fields)
+def test_every_limit_of_a_model_is_explained(model_reference, field):
+    assert f"`{field}" in model_reference
 
 
 def test_the_numbers_are_those_of_the_code(reference):

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from sklearn import metrics
 
+from aims_pipelines.assets.model_measured import measure_for_card
 from aims_pipelines.checks.candidate import InputVersion
 from aims_pipelines.checks.model_candidate import EstimatorFacts, ModelCandidate, Outcomes
 from aims_pipelines.checks.model_catalogue import MODEL_CHECKS, judge_model
@@ -246,6 +247,160 @@ def test_error_rates_are_compared_among_those_they_are_about(make):
     assert found.status is Status.FAIL
     assert found.observed == pytest.approx(judged.predicted[~second][first].mean())
     assert found.n == int((judged.truth == 1).sum())
+
+
+def test_selection_rates_may_be_held_to_four_fifths(make):
+    judged = outcomes(4000, seed=3)
+    second = np.arange(4000) % 2 == 1
+    chosen = np.where(second, judged.scores > 0.3, judged.scores > 0.7).astype(float)
+    changed = dataclasses.replace(judged, predicted=chosen)
+    limits = ModelLimits(min_metric=0.75, min_selection_rate_ratio=0.8)
+    found = finding(make(on_holdout=changed, limits=limits), "fairness_gap", "sex selection rate ratio")
+    assert found.status is Status.FAIL
+    assert found.observed == pytest.approx(chosen[~second].mean() / chosen[second].mean())
+
+
+def wrong_about_the_second_group():
+    """Of those predicted positive, many more are wrong in the second group."""
+    judged = outcomes(4000, seed=3)
+    second = np.arange(4000) % 2 == 1
+    flagged = second & (judged.truth == 0) & (np.random.default_rng(8).random(4000) < 0.5)
+    return dataclasses.replace(judged, predicted=np.where(flagged, 1.0, judged.predicted)), second
+
+
+def test_precision_is_compared_among_those_predicted_positive(make):
+    judged, second = wrong_about_the_second_group()
+    limits = ModelLimits(min_metric=0.75, max_precision_gap=0.1, min_precision_ratio=0.8)
+    candidate = make(on_holdout=judged, limits=limits)
+    chosen = judged.predicted == 1
+    one, other = judged.truth[chosen & ~second].mean(), judged.truth[chosen & second].mean()
+    gap, ratio = (finding(candidate, "fairness_gap", f"sex precision{kind}") for kind in ("", " ratio"))
+    assert (gap.status, ratio.status) == (Status.FAIL, Status.FAIL)
+    assert (gap.observed, ratio.observed) == (pytest.approx(one - other), pytest.approx(other / one))
+    assert gap.n == int(chosen.sum())
+
+
+def test_what_policy_does_not_limit_is_measured_and_never_in_the_way(make):
+    judged, _ = wrong_about_the_second_group()
+    found = finding(make(on_holdout=judged), "fairness_gap", "sex precision")
+    assert (found.status, found.limit) == (Status.PASS, None)
+    assert found.observed > 0.1
+    assert found.reason.endswith("measured only, as policy sets no limit")
+
+
+def test_a_group_with_few_predicted_positives_is_inconclusive_only_where_precision_is_judged(make):
+    judged = outcomes(4000, seed=3)
+    second = np.arange(4000) % 2 == 1
+    few = dataclasses.replace(judged, predicted=np.where(second, np.arange(4000) < 40, judged.predicted))
+    targets = {
+        limit: {
+            item.target
+            for item in answer(
+                judge_model(make(on_holdout=few, limits=ModelLimits(max_precision_gap=limit))), "fairness_gap"
+            ).findings
+        }
+        for limit in (None, 0.1)
+    }
+    assert targets[0.1] - targets[None] == {"sex=male predicted positives"}
+
+
+def test_a_gap_of_the_labels_that_decisions_widen_fails(make):
+    judged = outcomes(4000, seed=3)
+    draw = np.random.default_rng(8)
+    second = np.arange(4000) % 2 == 1
+    truth = np.where(second & (draw.random(4000) < 0.3), 0.0, judged.truth)
+    chosen = np.where(second & (draw.random(4000) < 0.9), 0.0, truth)
+    found = finding(
+        make(on_holdout=dataclasses.replace(judged, truth=truth, predicted=chosen)),
+        "fairness_gap",
+        "sex bias amplification",
+    )
+    by_labels = truth[~second].mean() - truth[second].mean()
+    assert found.status is Status.FAIL
+    assert found.observed == pytest.approx(chosen[~second].mean() - chosen[second].mean() - by_labels)
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(0.8, Status.FAIL), (0.5, Status.PASS), (None, Status.PASS)])
+def test_probabilities_that_promise_one_group_too_much_fail_calibration_by_name(limit, expected, make):
+    judged = outcomes(4000, seed=3)
+    second = np.arange(4000) % 2 == 1
+    truth = np.where(second & (np.random.default_rng(8).random(4000) < 0.35), 0.0, judged.truth)
+    candidate = make(
+        on_holdout=dataclasses.replace(judged, truth=truth),
+        limits=ModelLimits(min_group_calibration_ratio=limit),
+    )
+    found = finding(candidate, "calibration", "sex calibration")
+    assert found.status is expected
+    assert found.observed == pytest.approx(truth[second].sum() / judged.scores[second].sum())
+    assert "in male" in found.reason
+
+
+def test_of_a_ratio_that_the_record_accepts_less_is_worse(make):
+    judged, _ = wrong_about_the_second_group()
+    limits = ModelLimits(
+        min_metric=0.75, min_precision_ratio=0.8, max_error_rate_gap=1.0, max_bias_amplification=1.0
+    )
+    found = finding(make(on_holdout=judged, limits=limits), "fairness_gap", "sex precision ratio")
+    for observed, expected in ((found.observed - 0.02, Status.PASS), (found.observed + 0.02, Status.FAIL)):
+        entry = {
+            "check": "fairness_gap",
+            "target": "sex precision ratio",
+            "observed": observed,
+            "reason": "known",
+            "review_by": "2027-01-01",
+        }
+        candidate = make(on_holdout=judged, limits=limits, system=system(accepted=[entry]))
+        assert finding(candidate, "fairness_gap", "sex precision ratio").status is expected
+
+
+def test_gaps_of_rates_are_those_of_fairlearn(make):
+    fairlearn = pytest.importorskip("fairlearn.metrics")
+    judged, second = wrong_about_the_second_group()
+    frame = fairlearn.MetricFrame(
+        metrics={
+            "selection rate": fairlearn.selection_rate,
+            "true positive rate": fairlearn.true_positive_rate,
+            "false positive rate": fairlearn.false_positive_rate,
+            "precision": metrics.precision_score,
+        },
+        y_true=judged.truth,
+        y_pred=judged.predicted,
+        sensitive_features=second,
+    )
+    candidate = make(on_holdout=judged)
+    for rate, gap in frame.difference().items():
+        assert finding(candidate, "fairness_gap", f"sex {rate}").observed == pytest.approx(gap)
+    for rate, ratio in frame.ratio().items():
+        assert finding(candidate, "fairness_gap", f"sex {rate} ratio").observed == pytest.approx(ratio)
+
+
+def test_the_card_compares_what_the_checks_compared_and_no_small_group(make):
+    judged, _ = wrong_about_the_second_group()
+    rows = np.arange(4000)
+    sex = np.where(rows < 9, "other", np.where(rows % 2 == 0, "female", "male"))
+    limits = ModelLimits(min_group_size=1, max_precision_gap=0.1)
+    candidate = make(on_holdout=judged, groups={"sex": sex}, limits=limits)
+    measured = measure_for_card(candidate)
+    assert [item.measure for item in measured.comparisons] == [
+        "selection rate",
+        "true positive rate",
+        "false positive rate",
+        "precision",
+        "bias amplification",
+        "group calibration",
+    ]
+    assert "other" not in {name for item in measured.comparisons for name in (item.lowest, item.highest)}
+    alone = make(on_holdout=judged.only(rows >= 9), groups={"sex": sex[9:]}, limits=limits)
+    for item in measured.comparisons[:4]:
+        found = finding(alone, "fairness_gap", f"sex {item.measure}")
+        assert (item.gap.value, (item.gap.low, item.gap.high)) == (found.observed, found.interval)
+    by_level = {group.level: group for group in measured.groups}
+    males = (sex == "male") & (judged.predicted == 1)
+    assert by_level["male"].precision.value == pytest.approx(judged.truth[males].mean())
+    in_group = sex == "male"
+    assert by_level["male"].calibration.value == pytest.approx(
+        judged.truth[in_group].sum() / judged.scores[in_group].sum()
+    )
 
 
 def test_a_group_too_small_to_compare_is_inconclusive_and_carries_its_size(make):

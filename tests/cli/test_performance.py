@@ -141,6 +141,7 @@ def test_outcomes_may_be_numbers_or_booleans(tmp_path, monkeypatch, run, kind):
     positive = "true" if kind == "booleans" else "1"
     result = run("reference.parquet", "now.parquet", *TERMS[:-1], positive)
     assert result.exit_code == 0, result.output
+    assert run("reference.parquet", "now.parquet", *TERMS[:-2]).output == result.output
 
 
 def test_a_window_in_which_all_labels_are_still_empty_is_a_table_like_any_other(folder, run):
@@ -321,6 +322,16 @@ def test_the_page_stands_alone_and_says_what_it_takes_for_granted(folder, run):
     for words in ("concept drift", "2026-04", "no concept drift.", "sex f", "not due", "Flagged: 2026-04."):
         assert words in text
     assert len(text) < 100_000
+
+
+def test_the_page_has_the_control_chart_once_it_judges():
+    draw = range(50, 63)
+    windows = {f"{number}": predictions(number, 800).drop(columns="day") for number in draw}
+    series = performance(predictions(7, 6000), windows, score="score", label="repaid", positive="no")
+    page = performance_page(series, day=date(2026, 7, 1))
+    assert "Did it move from window to window?" in page
+    assert "In control at the last of 3 windows after the reference." in page
+    assert "error rate over 13 windows." in page
 
 
 def test_names_on_the_page_are_escaped(folder):

@@ -90,11 +90,24 @@ def test_the_first_half_page_says_what_a_manager_asks(card):
         "What is it for?",
         "93 times out of 100",
         "of 100 who really are >50K it finds 55 (Female) to 64 (Male)",
+        "of 100 that it takes for >50K it is right about 77 (Male) to 79 (Female)",
+        "among equally many people of each, it predicts >50K for 31 (Female) for every 100 (Male)",
+        "the gap between Male and Female is 2.1 percentage points smaller in its decisions",
+        "its probabilities are farthest from the truth for Female",
         "Accepted until 2026-12-01",
         "What must it not be used for?",
         "Credit, employment, tax",
     ):
         assert said in text
+
+
+def test_both_forms_say_how_far_apart_groups_are_and_what_is_required(card):
+    page = " ".join(Page(to_html(card).decode()).text)
+    for text in (page, to_markdown(card).decode().replace("\\", "")):
+        assert "0.306 (0.276 – 0.336)" in text
+        assert "gap ≤ 0.200, ratio ≥ 0.800" in text
+        assert "measured only" in text
+        assert "-0.021 (-0.033 – -0.009)" in text
 
 
 def test_a_group_of_a_few_people_is_named_without_figures(card):

@@ -4,9 +4,17 @@ import math
 
 import numpy as np
 import pytest
+from scipy import optimize, special
 from sklearn.calibration import calibration_curve
 
-from aims_pipelines.stats.calibration import calibration_bins, calibration_error
+from aims_pipelines.core.verdict import Status
+from aims_pipelines.stats.calibration import (
+    calibration_bins,
+    calibration_error,
+    group_calibration,
+    observed_to_expected,
+)
+from aims_pipelines.stats.intervals import wilson
 
 
 def drawn(rows, seed, *, damping=1.0, spread=2.0, shift=0.0):
@@ -86,3 +94,104 @@ def test_what_is_no_probability_of_a_label_gives_no_figure(labels, scores):
     estimate = calibration_error(np.array(labels), np.array(scores))
     assert not estimate.known
     assert all(math.isnan(end) for end in estimate.interval(0.95))
+
+
+# -- within groups -------------------------------------------------------------------------------------------------
+
+
+def test_of_equal_scores_the_interval_is_wilsons():
+    labels = np.r_[np.ones(3), np.zeros(17)]
+    estimate = observed_to_expected(labels, np.full(20, 0.25))
+    assert estimate.value == pytest.approx(3 / 5)
+    assert estimate.interval(0.95) == pytest.approx([end / 0.25 for end in wilson(3, 20)], rel=1e-6)
+
+
+def test_at_the_ends_the_log_odds_are_shifted_by_as_much_as_the_score_test_allows():
+    labels, scores = drawn(200, 4, shift=0.3)
+    logit = np.log(scores / (1 - scores))
+
+    def shifted_to(total):
+        return special.expit(
+            logit + optimize.brentq(lambda by: special.expit(logit + by).sum() - total, -9, 9)
+        )
+
+    fitted = shifted_to(labels.sum())
+    wider = max(1, ((labels - fitted) ** 2).sum() / (fitted * (1 - fitted)).sum())
+    for end, z in zip(
+        observed_to_expected(labels, scores).interval(0.95), (1.959964, -1.959964), strict=True
+    ):
+        shares = shifted_to(end * scores.sum())
+        excess = (labels.sum() - shares.sum()) / np.sqrt(wider * (shares * (1 - shares)).sum())
+        assert excess == pytest.approx(z, rel=1e-4)
+
+
+@pytest.mark.parametrize("rows", [20, 100])
+def test_the_ratio_covers_what_was_to_be_expected_of_the_rows(rows):
+    held = []
+    for damping, spread, shift in ((1.0, 1.5, 0.0), (1.0, 1.5, 0.7), (0.4, 3.0, 0.0), (2.0, 0.5, -1.0)):
+        draw = np.random.default_rng([rows, int(10 * damping)])
+        for _ in range(250):
+            logit = draw.normal(-1, spread, rows)
+            shares, scores = special.expit(damping * logit + shift), special.expit(logit)
+            low, high = observed_to_expected((draw.random(rows) < shares).astype(float), scores).interval(
+                0.95
+            )
+            held.append(low <= shares.sum() / scores.sum() <= high)
+    assert np.mean(held) == pytest.approx(0.95, abs=0.02)
+
+
+@pytest.mark.parametrize("came", [0.0, 1.0])
+def test_labels_all_alike_leave_one_end_open(came):
+    low, high = observed_to_expected(np.full(30, came), np.full(30, 0.5)).interval(0.95)
+    assert (low, high) == pytest.approx([end / 0.5 for end in wilson(30 * came, 30)], rel=1e-6, abs=1e-9)
+
+
+def test_more_and_fewer_than_promised_are_held_against_the_limit_alike():
+    scores, labels = np.full(2000, 0.4), np.zeros(2000)
+    labels[:800] = 1.0
+    right, more, fewer = (
+        labels.copy(),
+        np.where(np.arange(2000) < 1200, 1.0, 0.0),
+        labels * (np.arange(2000) < 500),
+    )
+    for off in (more, fewer):
+        groups = {"a": observed_to_expected(right, scores), "b": observed_to_expected(off, scores)}
+        found = group_calibration(groups, limit=0.8, attribute="sex")
+        assert (found.status, found.target) == (Status.FAIL, "sex calibration")
+        assert found.reason.startswith("in b")
+        assert found.interval[0] < found.observed < found.interval[1] < 0.8
+    passed = group_calibration({"a": observed_to_expected(right, scores)}, limit=0.8)
+    assert (passed.status, passed.observed, passed.interval[1]) == (Status.PASS, pytest.approx(1.0), 1.0)
+
+
+def test_a_few_rows_can_show_neither_and_say_how_many_would_do():
+    found = group_calibration(
+        {"a": observed_to_expected(np.r_[np.ones(9), np.zeros(11)], np.full(20, 0.4))}, limit=0.8
+    )
+    assert found.status is Status.INCONCLUSIVE
+    assert found.rows_needed > 20
+
+
+@pytest.mark.parametrize(
+    ("labels", "scores"),
+    [
+        ([], []),
+        ([1.0, 0.0], [0.0, 0.0]),
+        ([1.0, np.nan], [0.5, 0.5]),
+        ([1.0], [np.nan]),
+        ([1.0], [1.5]),
+        ([0.5], [0.5]),
+    ],
+)
+def test_probabilities_that_promise_nothing_or_are_none_give_no_ratio(labels, scores):
+    estimate = observed_to_expected(np.array(labels), np.array(scores))
+    assert not estimate.known
+    assert group_calibration({"a": estimate}, limit=0.1).status is Status.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    "options", [{"limit": math.nan}, {"limit": -0.1}, {"confidence": 1.0}, {"confidence": math.nan}]
+)
+def test_a_limit_or_confidence_that_is_none_never_passes(options):
+    groups = {"a": observed_to_expected(np.r_[np.ones(400), np.zeros(600)], np.full(1000, 0.4))}
+    assert group_calibration(groups, **({"limit": 0.5} | options)).status is Status.INCONCLUSIVE

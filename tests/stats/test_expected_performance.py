@@ -189,6 +189,27 @@ def test_the_table_of_two_windows_is_the_merge_of_their_tables(seed, cut, thresh
     assert of_known(whole).rows == whole.labelled
 
 
+@settings(max_examples=200, deadline=None)
+@given(threshold=st.floats(1e-5, 1 - 1e-5))
+def test_no_score_is_carried_over_the_threshold_by_rounding(threshold):
+    scores = np.array([threshold, np.nextafter(threshold, 0.0), np.nextafter(threshold, 1.0)])
+    table = score_table(scores, threshold=threshold)
+    assert table.counts[table.selected].sum() == 2
+    assert table.counts[~table.selected].sum() == 1
+
+
+@pytest.mark.parametrize("chosen", [0, 19, 20])
+def test_precision_needs_twenty_rows_that_are_decided_as_positive(chosen):
+    scores = np.r_[np.full(chosen, 0.7), np.full(400, 0.3)]
+    made = expected_performance(score_table(scores), trusting())
+    assert made.figures["precision"].known is (chosen == 20)
+    if chosen < 20:
+        assert (
+            made.refusals["precision"].reason == f"{chosen:.1f} rows are decided as positive, fewer than 20"
+        )
+        assert made.refusals["precision"].rows_needed == (math.ceil(20 * 419 / 19) if chosen else None)
+
+
 @pytest.mark.parametrize("positives", [0, 1, 49])
 def test_a_reference_with_too_few_labels_of_a_class_says_how_many_rows_it_takes(positives):
     scores, labels = np.linspace(0.01, 0.99, 1000), np.zeros(1000)

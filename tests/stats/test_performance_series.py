@@ -5,10 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn import metrics
 
 from aims_pipelines.core.verdict import Status
 from aims_pipelines.stats.calibration_map import Refusal, calibrate
+from aims_pipelines.stats.control_charts import control_chart
 from aims_pipelines.stats.label_surprise import ERRORS, POSITIVES, judge, surprises
 from aims_pipelines.stats.performance_series import performance_series
 from aims_pipelines.stats.realised_performance import Measure, realised_performance, standard_error
@@ -212,3 +214,75 @@ def test_terms_out_of_range_are_refused(wrong):
     draw = np.random.default_rng(14)
     with pytest.raises(ValueError, match=r"at least|in \(0, 1"):
         performance_series(drawn(draw, 500), {"now": drawn(draw, 500)}, **wrong)
+
+
+def wrongly_labelled(table, rows):
+    """The same scores, with some rows that were right labelled the other way."""
+    right = np.where(table.selected, table.positives, table.negatives)
+    flipped = np.zeros(len(right), np.int64)
+    for place in np.flatnonzero(right)[:rows]:
+        flipped[place] = 1
+    sign = np.where(table.selected, -1, 1) * flipped
+    return replace(table, positives=table.positives + sign, negatives=table.negatives - sign)
+
+
+def test_windows_too_small_to_be_told_alone_are_judged_with_their_neighbours():
+    draw = np.random.default_rng(15)
+    windows = {f"{number:02}": drawn(draw, 420) for number in range(12)}
+    alone = performance_series(drawn(draw, 8000), {"00": windows["00"]})
+    assert alone.status is Status.INCONCLUSIVE
+    series = performance_series(drawn(draw, 8000), windows)
+    assert [window.status for window in series.windows] == [Status.PASS] * 12
+    first, last = series.windows[0].findings[0], series.windows[-1].findings[0]
+    assert "over" in first.reason
+    assert "over" in last.reason
+    assert (first.n, first.rows_needed) == (420, None)
+
+
+def test_neighbours_do_not_pass_a_window_whose_own_labels_point_elsewhere():
+    draw = np.random.default_rng(16)
+    windows = {str(number): drawn(draw, 1000) for number in range(4)}
+    windows["small"] = wrongly_labelled(drawn(draw, 120), 18)
+    series = performance_series(drawn(draw, 8000), windows)
+    small = next(finding for finding in series.windows[-1].findings if finding.measure == ERRORS)
+    assert small.observed > small.limit
+    assert small.status is Status.INCONCLUSIVE
+    assert small.rows_needed is None or small.rows_needed > 120
+
+
+def test_a_change_that_goes_on_is_shown_by_small_windows_together():
+    draw = np.random.default_rng(17)
+    windows = {f"{number:02}": drawn(draw, 250, slope=0.6 if number >= 6 else 1.2) for number in range(12)}
+    series = performance_series(drawn(draw, 8000), windows)
+    failed = {finding.target for finding in series.failures}
+    assert failed
+    assert min(failed) >= "06"
+    assert any("over" in finding.reason for finding in series.failures)
+
+
+def test_intervals_are_wider_the_more_windows_are_judged_so_that_all_hold_together():
+    draw = np.random.default_rng(18)
+    reference, window = drawn(draw, 3000), drawn(draw, 3000)
+
+    def width(count):
+        windows = {str(number): window for number in range(count)}
+        low, high = performance_series(reference, windows).windows[0].findings[0].interval
+        return high - low
+
+    # Errors and positives, alone and together: four intervals a window.
+    ratio = stats.norm.ppf(1 - 0.025 / 80) / stats.norm.ppf(1 - 0.025 / 4)
+    assert width(20) / width(1) == pytest.approx(ratio, rel=1e-6)
+
+
+def test_the_chart_is_that_of_the_realised_figures_with_their_errors():
+    draw = np.random.default_rng(19)
+    windows = {f"{number:02}": drawn(draw, 300 + 100 * number) for number in range(13)}
+    made = performance_series(drawn(draw, 3000), windows, charted=Measure.LOG_LOSS).chart
+    figures = [realised_performance(window)[Measure.LOG_LOSS] for window in windows.values()]
+    expected = control_chart(
+        [figure.value for figure in figures],
+        errors=[standard_error(figure) for figure in figures],
+        rows=[window.labelled for window in windows.values()],
+        names=list(windows),
+    )
+    assert made == expected
