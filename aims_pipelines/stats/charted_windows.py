@@ -102,13 +102,15 @@ class ChartedWindows:
             return f"{len(self._learnt)} known windows before it, {FEWEST_KNOWN} are needed"
         return "the windows before it are all alike, so that nothing tells how far apart they may lie"
 
-    def oddities(self, *, before: int) -> tuple[Oddity, ...]:
-        """What is out of control among the windows learnt from before a place."""
+    def oddities(self, *, before: int, level: float) -> tuple[Oddity, ...]:
+        """What is out of control among the windows learnt from before a place, at a chance of a false report."""
         places = [place for place in self._learnt if place < before]
         at = np.array(places, np.int64)
         if len(at) < FEWEST_KNOWN:
             return ()
-        found = odd_windows(self._charted[at], self._sampling(at, at), least=self.scale is Scale.RATE)
+        found = odd_windows(
+            self._charted[at], self._sampling(at, at), least=self.scale is Scale.RATE, level=level
+        )
         return tuple(replace(odd, windows=tuple(places[place] for place in odd.windows)) for odd in found)
 
     def resemblance(self) -> float:

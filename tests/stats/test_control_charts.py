@@ -222,6 +222,13 @@ def test_a_reference_out_of_control_is_inconclusive_and_says_which_window_it_is(
     assert "the level changes with 10" in chart.reason
 
 
+def test_how_readily_a_reference_is_called_out_of_control_can_be_said():
+    values = steady(25, 6)
+    values[4] = 17.0
+    assert control_chart(values, reference=15).status is Status.INCONCLUSIVE
+    assert control_chart(values, reference=15, level=1e-6).status is Status.PASS
+
+
 def test_windows_that_resemble_their_neighbours_are_noted():
     rng = np.random.default_rng(7)
     values = np.zeros(60)
