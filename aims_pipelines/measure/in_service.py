@@ -1,6 +1,7 @@
 """A model in service judged from its predictions alone: tables in, a series of windows out."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -96,13 +97,14 @@ def performance(
     )
     nulls = tuple(null_values)
     period = _tried(faults, partial(period_of, every)) if every is not None else None
-    values = LabelValues(None if positive is None else _text(positive))
+    outcome = None if positive is None else _text(positive)
+    values, served = LabelValues(outcome), LabelValues(outcome)
     calibration = _tried(faults, partial(_source, "reference", reference, nulls))
     sources = _tried(faults, lambda: _sources(windows, nulls, together=time is not None)) or []
     late = None
     if labels is not None and ident is not None:
         late = _tried(
-            faults, lambda: LateLabels(labels, ident=ident, label=label, values=values, null_values=nulls)
+            faults, lambda: LateLabels(labels, ident=ident, label=label, values=served, null_values=nulls)
         )
     if calibration is None or (labels is not None and late is None and ident is not None):
         raise BadInput(faults)
@@ -115,8 +117,11 @@ def performance(
     if faults:
         raise BadInput(faults)
     was = _tried(faults, lambda: read_window(calibration, columns))
-    if late is None or (was is not None and was.whole.labelled):
-        faults += [fault for fault in [values.fault(f"{calibration.where}: column {label!r}")] if fault]
+    if late is None or values.seen:
+        unknown = values.fault(f"{calibration.where}: column {label!r}")
+    else:  # the labels of the reference may be among those that came late
+        unknown = served.fault(f"{late.name}: column {label!r}")
+    columns = replace(columns, values=served)
     now: dict[str, WindowScores] = {}
     for source in sources:
         if time is not None and period is not None:
@@ -125,6 +130,8 @@ def performance(
             now[source.name] = made
     if late is not None and not faults:
         faults += late.faults()
+    strange = served.strangers(values, f"labels of the windows: column {label!r}")
+    faults += [fault for fault in (unknown, strange) if fault is not None]
     if not faults and not now:
         faults.append(Fault(where="windows", expected="at least one row", found="none"))
     if faults or was is None:

@@ -225,6 +225,25 @@ def test_a_reference_that_will_not_do_is_bad_input(folder, run, change, words):
     assert words in faults(run("reference.csv", "served", *TERMS))
 
 
+def test_outcomes_written_in_another_way_are_bad_input_and_no_drift(folder, run):
+    labels = pd.read_csv("by-june.csv")
+    labels["repaid"] = labels["repaid"].map({"yes": 0, "no": 1})
+    labels.to_csv("late.csv", index=False)
+    said = faults(run(*later("--labels", "late.csv")))
+    assert "column 'repaid': expected labels as in the reference (no, yes), found besides them 0, 1" in said
+
+
+def test_labels_of_the_reference_may_come_late_as_well(folder, run):
+    expected = run(*later("--labels", "by-june.csv", "--format", "json")).output
+    reference = pd.read_csv("reference.csv")
+    reference.drop(columns="repaid").to_csv("reference.csv", index=False)
+    pd.concat([reference[["id", "repaid"]], pd.read_csv("by-june.csv")]).to_csv("late.csv", index=False)
+    assert run(*later("--labels", "late.csv", "--format", "json")).output == expected
+    assert "late.csv: column 'repaid': expected some labels to be 'maybe'" in faults(
+        run(*later("--labels", "late.csv", "--positive", "maybe"))
+    )
+
+
 def test_identifiers_are_the_same_as_texts_and_as_numbers_of_any_type(folder, run):
     labels = pd.read_csv("by-june.csv")
     expected = run(*later("--labels", "by-june.csv")).output
