@@ -117,6 +117,10 @@ def profile(  # noqa: PLR0917 - the options of a command
     if (time is None) is not (every is None):
         given, other = ("--time", "--every") if every is None else ("--every", "--time")
         faults.append(Fault(where=given, expected=f"{other} beside it", found="none"))
+    if every is not None and label is not None:
+        faults.append(
+            Fault(where="--label", expected="it without --every, as no groups are printed", found="both")
+        )
     if every is None:
         faults += output_faults(out, overwrite=overwrite, inputs=[*inputs, *([like] if like else [])])
     else:

@@ -1,5 +1,7 @@
 """``aims profile --time --every``: a folder of profiles, one a period, to chart or to replay."""
 
+import os
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,13 +47,19 @@ def save_periods(found: Mapping[str, "Profile"], out: Path, *, overwrite: bool) 
         listed = ", ".join(there[:3]) + (f" and {len(there) - 3} more" if len(there) > 3 else "")
         remedy = "Choose another folder, or say --overwrite."
         raise BadInput(Fault(where=str(out), expected="new periods only", found=listed, remedy=remedy))
+    part = out.with_name(f".{out.name}.{os.getpid()}")
     try:
+        part.mkdir()
+        sizes = {name: write_profile(made, part / files[name].name) for name, made in periods.items()}
         out.mkdir(exist_ok=True)
+        for file in files.values():
+            (part / file.name).replace(file)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise BadInput(Fault(where=str(out), expected="a folder to write to", found=reason)) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
     for name, made in periods.items():
-        size = write_profile(made, files[name])
-        typer.echo(f"{files[name]}: {made.rows:,} rows, {size:,} bytes")
+        typer.echo(f"{files[name]}: {made.rows:,} rows, {sizes[name]:,} bytes")
     if MISSING in found:
         typer.echo(f"{found[MISSING].rows:,} rows without a time are in no period.")

@@ -31,7 +31,7 @@ def chart_page(made: Sequence[StatisticChart], *, source: str, run_length: float
         day: Day to print.
 
     Returns:
-        HTML with no script and no reference to another file; under 100 kB a chart.
+        HTML with no script and no reference to another file; under 50 kB a chart of a hundred windows.
     """
     status = status_of(made)
     first = made[0].chart

@@ -17,6 +17,7 @@ _VALUES, _STATISTIC, _GAP, _TOP, _BOTTOM = 190, 110, 34, 18, 30
 _RED, _PALE, _BAND = "#a11c1c", "#f3f5f8", "#dfe9f7"
 _FONT = 'font-family="system-ui, -apple-system, Segoe UI, Helvetica, Arial, sans-serif"'
 _TICKS = 7
+_MARK, _FEWEST_WIDE = 3.2, 2.0
 _NAMES = {ChartKind.EWMA: "weighted average", ChartKind.CUSUM: "cumulative sum"}
 
 
@@ -53,9 +54,16 @@ def chart_picture(chart: ControlChart, *, title: str) -> str:
     upper = _values_panel(chart, known)
     body = [_reference(chart, step, upper.top, upper.height), *_scale(upper), *_band(chart, xs, step, upper)]
     body += _line(xs, [point.value for point in chart.points], upper, BLUE)
+    size = min(_MARK, 0.45 * step)
     body += [
-        _mark(point, x, upper.y(point.value) if math.isfinite(point.value) else upper.top + upper.height - 6)
+        _mark(
+            point,
+            x,
+            upper.y(point.value) if math.isfinite(point.value) else upper.top + upper.height - 6,
+            size,
+        )
         for point, x in zip(chart.points, xs, strict=True)
+        if step >= _FEWEST_WIDE or point.state is not State.IN_CONTROL
     ]
     bottom = upper.top + upper.height
     if chart.kind is not ChartKind.SHEWHART:
@@ -63,7 +71,7 @@ def chart_picture(chart: ControlChart, *, title: str) -> str:
         body += [_reference(chart, step, lower.top, lower.height, named=False), *_limits(chart, lower)]
         body += _line(xs, [point.statistic for point in chart.points], lower, INK)
         body += [
-            _mark(point, x, lower.y(point.statistic))
+            _mark(point, x, lower.y(point.statistic), size)
             for point, x in zip(chart.points, xs, strict=True)
             if point.state is State.SIGNAL
         ]
@@ -167,14 +175,17 @@ def _line(xs: Sequence[float], values: Sequence[float], panel: _Panel, colour: s
     return [f'<path d="{"".join(path)}" stroke="{colour}" stroke-width="1.3" fill="none"/>'] if path else []
 
 
-def _mark(point: Point, x: float, y: float) -> str:
+def _mark(point: Point, x: float, y: float, size: float) -> str:
     if point.state is State.UNKNOWN or point.reason:
         return f'<text x="{x:.1f}" y="{y + 4:.1f}" font-size="13" fill="{SOFT}" text-anchor="middle">?</text>'
     if point.state is State.SIGNAL:
-        return f'<path d="M{x:.1f} {y - 6:.1f}l6 6l-6 6l-6 -6z" fill="{_RED}"/>'
+        r = max(2.0, 1.9 * size)
+        return f'<path d="M{x:.1f} {y - r:.1f}l{r:.1f} {r:.1f}l-{r:.1f} {r:.1f}l-{r:.1f} -{r:.1f}z" fill="{_RED}"/>'
     fill = BLUE if point.state is State.IN_CONTROL else "#fff"
     edge = _RED if point.state is State.RECOVERING else BLUE
-    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.2" fill="{fill}" stroke="{edge}" stroke-width="1.4"/>'
+    return (
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{size:.1f}" fill="{fill}" stroke="{edge}" stroke-width="1.4"/>'
+    )
 
 
 def _names(names: Sequence[str], xs: Sequence[float], y: float) -> list[str]:

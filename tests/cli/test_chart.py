@@ -95,6 +95,7 @@ def test_periods_that_are_there_already_are_not_overwritten_by_accident(folder, 
         (["--every", "month"], "--every: expected --time beside it"),
         (["--time", "amount", "--every", "month"], "a column of dates or timestamps (day)"),
         (["--time", "day", "--every", "fortnight"], "one of hour, day, week"),
+        (["--time", "day", "--every", "month", "--label", "sex"], "--label: expected it without --every"),
     ],
 )
 def test_a_period_that_cannot_be_told_is_bad_input_and_nothing_is_written(options, said, folder, run):
@@ -153,6 +154,27 @@ def test_html_is_one_page_without_scripts_or_other_files(folder, run):
     assert "<h1>mean(amount) is no longer as before</h1>" in result.output
     assert not re.search(r"<script|<link|src=|href=", result.output)
     assert "a false alarm once in 370 windows on average" in result.output
+
+
+def test_names_of_files_and_statistics_are_escaped(tmp_path, folder, run):
+    for number, file in enumerate(sorted((folder / "moved").iterdir())):
+        (tmp_path / f"{number:02}<b>&.profile").write_bytes(file.read_bytes())
+    for form in ("html", "svg"):
+        page = run("chart", tmp_path, "--of", 'mean("amount" | sex=f)', "--format", form).output
+        assert "<b>&" not in page
+        assert "&lt;b&gt;&amp;" in page
+
+
+def test_a_folder_that_cannot_be_written_to_is_bad_input(folder, run, tmp_path):
+    (tmp_path / "taken").write_text("")
+    out = tmp_path / "taken"
+    assert "found a file" in fault_of(
+        run("profile", "steady.csv", "--time", "day", "--every", "month", "--out", out)
+    )
+    assert "no folder" in fault_of(
+        run("profile", "steady.csv", "--time", "day", "--every", "month", "--out", tmp_path / "a" / "b")
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
 
 
 def test_svg_is_one_well_formed_picture(folder, run):

@@ -70,11 +70,16 @@ def test_a_figure_of_a_profile_is_that_of_the_rows(text, told):
     assert one(text, frame).value == pytest.approx(told(frame), rel=1e-9)
 
 
+@pytest.fixture(scope="module")
+def samples():
+    return [profile_frame(month(seed), rows=False) for seed in range(250)]
+
+
 @pytest.mark.parametrize(
     "text", ["mean(amount)", "sd(amount)", "median(amount)", "quantile(amount, 0.9)", "share(region=north)"]
 )
-def test_the_standard_error_is_how_far_samples_scatter(text):
-    readings = [one(text, month(seed)) for seed in range(250)]
+def test_the_standard_error_is_how_far_samples_scatter(text, samples):
+    readings = read_series(parse_statistic(text), samples, reference=1)
     scatter = np.std([reading.value for reading in readings], ddof=1)
     assert np.mean([reading.error for reading in readings]) == pytest.approx(scatter, rel=0.15)
 
