@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from aims_pipelines._dagster_compat import RETRY_TAG, AssetCheckEvaluation
+from aims_pipelines.checks.wording import count
 from aims_pipelines.core.gate import Judgement, describe
 from aims_pipelines.core.verdict import Finding, NotApplicable, Severity, Status, Verdict
 
@@ -143,7 +144,7 @@ def _answer(
         more = f" (and {len(answer.problems) - 1} more)" if len(answer.problems) > 1 else ""
         description = describe(answer.check, answer.problems[0]) + more
     else:
-        description = f"{len(answer.findings)} finding(s), all pass."
+        description = f"{count(len(answer.findings), 'finding')}, all pass."
     return answer.status is Status.PASS, _SEVERITIES[answer.severity], description, metadata
 
 

@@ -16,6 +16,7 @@ from aims_pipelines.assets.admission import Admission, admit_all, settle
 from aims_pipelines.assets.gating import refusal
 from aims_pipelines.assets.output_gate import Gate, OutputGate, Refusal
 from aims_pipelines.assets.returned import Expected, Handed, hand_out
+from aims_pipelines.checks.wording import count
 from aims_pipelines.core.errors import AimsError, BadInput, Fault, GateRefused
 from aims_pipelines.resources.aims import RESOURCE_KEY
 
@@ -157,7 +158,7 @@ class GateStep:
         if not refused:
             return
         mine = ", ".join(repr(gate.gate.dataset) for gate in self._gates.values())
-        lines = [f"Refused {mine}: {len(refused)} input(s) not admitted; nothing was computed."]
+        lines = [f"Refused {mine}: {count(len(refused), 'input')} not admitted; nothing was computed."]
         for dataset, reason in refused.items():
             lines.append(f"  {dataset}: {reason}")
             lines.append(f"Next: materialise '{dataset}' until its gate opens, then {mine} again.")

@@ -92,12 +92,12 @@ DATASET_CHECKS: Final[tuple[CatalogueEntry, ...]] = (
     ),
     CatalogueEntry(
         name="label_rate_gap",
-        version="1",
+        version="2",
         description="Do protected groups carry the positive label at rates no further apart than the limit?",
     ),
     CatalogueEntry(
         name="proxies",
-        version="1",
+        version="2",
         description="Does no feature give a protected attribute away more strongly than the limit?",
     ),
     CatalogueEntry(

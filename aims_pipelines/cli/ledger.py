@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -66,7 +67,10 @@ def export(
     with _progress("entries") as progress:
         report = export_ledger(ledger, evidence, file, at=datetime.now(UTC), progress=progress)
     typer.echo(f"Wrote {file}\n{describe_report(report)}")
-    typer.echo("An auditor verifies it with: aims ledger verifier > verify.py; python verify.py " + str(file))
+    typer.echo(
+        "An auditor verifies it with: aims ledger verifier > verify.py; python -I verify.py "
+        + shlex.quote(str(file))
+    )
     raise typer.Exit(0 if report.intact else 1)
 
 

@@ -61,7 +61,8 @@ def print_run(report: "RunReport", project: "Project") -> None:
 def _found(check: "CheckReport", asset: "AssetReport") -> str:
     """What a check found, unless the refusal under the table says it word for word."""
     first = check.found.partition(" (and ")[0]
-    return "see below" if first and first in asset.message else check.found
+    told = first in asset.message or asset.message in check.found
+    return "see below" if asset.message and first and told else check.found
 
 
 def _location(project: "Project") -> str:

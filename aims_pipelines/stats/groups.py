@@ -1,6 +1,6 @@
 """Counts per group, read from a profile: how many members, and how many with a given value of a column.
 
-Pure. The level of missing values is left out: who has no stated value is the representation check's subject.
+Pure. Levels of missing values are left out, in intersections too: who has no stated value is in no group.
 """
 
 from collections.abc import Mapping
@@ -52,7 +52,7 @@ def value_counts(profile: Profile, *, grouping: str, column: str, value: Scalar)
     counts: dict[str, GroupCount] = {}
     for level, group in profile.groups.get(grouping, {}).items():
         column_profile = group.columns.get(column)
-        if level == MISSING or column_profile is None:
+        if MISSING in level.split(" & ") or column_profile is None:
             continue
         count = occurrences(column_profile, value)
         if count is not None:

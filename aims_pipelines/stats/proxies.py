@@ -4,7 +4,7 @@ The strength is Cramér's V of the table *feature by in-the-group-or-not*, large
 feature says nothing about membership, 1 where it tells it without error. Its square is the share of the
 variance of membership that the feature explains. Numeric features are cut into at most 20 bins of about
 equal mass, a missing value is a category of its own, and categories too rare to speak (fewer than 5
-expected members in the group or outside it) are taken together.
+expected members in the group or outside it) are taken together; what they might tell one by one is in the interval.
 """
 
 import math
@@ -110,7 +110,9 @@ def proxy_strength(
     Source:
         Cramér (1946), Mathematical Methods of Statistics, 21.9; bias correction of Bergsma (2013),
         Journal of the Korean Statistical Society 42:323-328. The interval is the delta method's for the
-        share of variance explained, widened near zero by the spread of chi-square.
+        share of variance explained, widened near zero by the spread of chi-square, near one by the rows that
+        might yet disagree, and upwards by what rare categories might explain. It covers at least as often as stated
+        from 20 members of a group on, and more where the feature says little.
     """
     z = quantile(confidence)
     if all(column.rows == column.missing for column in columns.values()) or math.isnan(z):
@@ -126,9 +128,9 @@ def proxy_strength(
     levels = list(columns)
     results = []
     for index in predicted:
-        members, others = _pooled(table[index], table.sum(axis=0) - table[index])
+        members, others, hidden = _pooled(table[index], table.sum(axis=0) - table[index])
         if members.size > 1 or table.shape[1] == 1:
-            results.append((*_v(members, others, z), levels[index]))
+            results.append((*_v(members, others, z, hidden), levels[index]))
     if not results:
         return None
     value, _, _, group = max(results, key=lambda result: result[0])
@@ -193,8 +195,12 @@ def _table(columns: list[ColumnProfile], *, bins: int) -> Floats:
     return table[:, table.sum(axis=0) > 0.0]
 
 
-def _v(members: Floats, others: Floats, z: float) -> tuple[float, float, float]:
-    """Cramér's V of one group against the rest, and its interval."""
+def _v(members: Floats, others: Floats, z: float, hidden: float) -> tuple[float, float, float]:
+    """Cramér's V of one group against the rest, and its interval.
+
+    ``hidden`` is the variance of membership among rows whose cells were taken together: at most so much more is
+    explained by cells too rare to tell.
+    """
     cells = members + others
     n = cells.sum()
     share = members.sum() / n
@@ -211,20 +217,29 @@ def _v(members: Floats, others: Floats, z: float) -> tuple[float, float, float]:
     outside = base / spread + slope * share
     variance = float(np.sum(weights * (rates * inside**2 + (1.0 - rates) * outside**2))) / n
     half = z * math.sqrt(variance + 2.0 * freedom / n**2)
-    low, high = max(0.0, corrected - half), min(1.0, corrected + half + z * z / n)
+    # Next to 1 the sample shows no error, next to 0 no effect: what a few rows more might show is allowed for.
+    low = max(0.0, corrected - half - explained * z * z / (n * spread))
+    high = min(1.0, corrected + half + z * z / n + hidden / spread)
     correction = max(1e-12, min(1.0 - 1.0 / n, freedom - freedom**2 / n if freedom else 1.0))
     value = math.sqrt(min(1.0, corrected / correction))
     return value, min(value, math.sqrt(low)), max(value, math.sqrt(high))
 
 
-def _pooled(members: Floats, others: Floats) -> tuple[Floats, Floats]:
-    """Take cells together in which fewer than five are expected in the group or outside it."""
+def _pooled(members: Floats, others: Floats) -> tuple[Floats, Floats, float]:
+    """Take cells together in which fewer than five are expected in the group or outside it.
+
+    Returns:
+        Members and others by cell, and the variance of membership within the cells taken together, as a share of all
+        rows.
+    """
     cells = members + others
     smaller = min(members.sum(), others.sum()) / cells.sum()
     rare = cells * smaller < _FEWEST_EXPECTED
     if rare.sum() < 2:
-        return members, others
+        return members, others, 0.0
+    inside, outside = float(members[rare].sum()), float(others[rare].sum())
     return (
-        np.append(members[~rare], members[rare].sum()),
-        np.append(others[~rare], others[rare].sum()),
+        np.append(members[~rare], inside),
+        np.append(others[~rare], outside),
+        inside * outside / (inside + outside) / float(cells.sum()),
     )

@@ -53,6 +53,28 @@ def test_where_no_gap_can_be_told_it_is_inconclusive(build, answer, finding, tab
     assert why in found.reason
 
 
+def test_intersections_are_compared_and_rows_of_which_a_part_is_missing_are_in_none(build, answer, finding):
+    cells = {
+        ("f", "young"): (2_000, 1_000),
+        ("f", "old"): (2_000, 960),
+        ("m", "young"): (2_000, 1_040),
+        ("m", "old"): (2_000, 400),
+        ("f", None): (2_000, 2_000),
+        (None, "old"): (2_000, 0),
+    }
+    sex, age, granted = [], [], []
+    for (one, other), (rows, positive) in cells.items():
+        sex += [one] * rows
+        age += [other] * rows
+        granted += ["yes"] * positive + ["no"] * (rows - positive)
+    record = RECORD | {"protected": [{"column": "sex"}, {"column": "age"}], "intersections": [["sex", "age"]]}
+    candidate = build(pa.table({"sex": sex, "age": age, "granted": granted}), record=record)
+    found = finding(answer("label_rate_gap", candidate), "sex & age")
+    assert found.status is Status.FAIL
+    assert found.observed == pytest.approx(0.52 - 0.2)
+    assert "m & young 0.520 against m & old 0.200" in found.reason
+
+
 def test_without_a_positive_value_it_is_inconclusive(build, answer):
     record = {**RECORD, "label": {"column": "granted"}}
     verdict = answer("label_rate_gap", build(offers(f=(500, 250), m=(500, 250)), record=record))

@@ -330,7 +330,7 @@ def test_nothing_is_computed_from_an_input_that_is_not_admitted(
 ) -> None:
     spy.written["raw"] = bad(1)
     result = run(source(good(1)), chain(good(2), good(3)), selection=["offers", "prices"])
-    assert "Refused 'offers', 'prices': 1 input(s) not admitted; nothing was computed." in reason(result)
+    assert "Refused 'offers', 'prices': 1 input not admitted; nothing was computed." in reason(result)
     assert failing(result) == {("offers", "provenance"), ("prices", "provenance")}
     assert heads(project) == {}
 
