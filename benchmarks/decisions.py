@@ -17,12 +17,13 @@ from benchmarks.trials import (
     Share,
     Tally,
     clean,
+    clean_pair,
     found,
     passed,
     pooled,
     single,
 )
-from benchmarks.windows import FAULTS, JITTER
+from benchmarks.windows import FAULTS, JITTER, JOINT_FAULT, PAIR
 
 _TRIALS = {1_000: 600, 10_000: 600, 100_000: 400}
 _POOLED_TRIALS = 150
@@ -34,8 +35,10 @@ _LINES = {
     "clean window fails": clean(Status.FAIL),
     "clean window passes": clean(Status.PASS),
     "clean window inconclusive": clean(Status.INCONCLUSIVE),
-    **{f"found: {fault.name}": found(fault) for fault in FAULTS},
-    **{f"passes with: {fault.name}": passed(fault) for fault in FAULTS},
+    "clean window fails, a pair judged too": clean_pair(Status.FAIL),
+    "clean window passes, a pair judged too": clean_pair(Status.PASS),
+    **{f"found: {fault.name}": found(fault) for fault in (*FAULTS, JOINT_FAULT)},
+    **{f"passes with: {fault.name}": passed(fault) for fault in (*FAULTS, JOINT_FAULT)},
 }
 
 
@@ -83,8 +86,9 @@ def report_of(
             "Peers that do not look inside groups are credited with the column as a whole.",
             f"Pooled: {POOLED} windows of {POOLED_ROWS:,} rows one after the other, each with a jitter of its own (and "
             f"the fault, if any), against a reference of {POOLED_REFERENCE:,} rows, under the policy 'pool'. It takes "
-            "in as many of them as make the answer conclusive, about five here: shifts below the tolerated one are "
-            "found as 5,000 rows find them.",
+            "in as many of them as make the answer conclusive, and up to twice as many, here all ten.",
+            f"With a pair, {PAIR[0]} and {PAIR[1]} are declared, which have nothing to do with each other; the fault "
+            "gives them a correlation of 0.2 and leaves both as they are. All other lines are without it.",
             "Peers judge windows of the same kind, fewer of them since they take their time: read the intervals. They "
             "have two answers, so that what does not fail passes. NannyML cuts each window into ten chunks.",
         ),
@@ -135,14 +139,22 @@ def _goals(tallies: Mapping[int, Tally], together: Tally) -> tuple[Goal, ...]:
         _goal(f"{fault.name} found, {rows:,} rows", tallies[rows][found(fault)], at_least=limit)
         for rows, limit in ((10_000, 0.95), (100_000, 0.99))
         if rows in tallies
-        for fault in FAULTS
+        for fault in (*FAULTS, JOINT_FAULT)
+    ]
+    goals += [
+        _goal(
+            f"clean windows that fail with a pair, {rows:,} rows",
+            tally[clean_pair(Status.FAIL)],
+            at_most=0.01,
+        )
+        for rows, tally in tallies.items()
     ]
     if 1_000 in tallies:
         goals += [
             _goal(
                 f"windows that pass with {fault.name}, 1,000 rows", tallies[1_000][passed(fault)], at_most=0.0
             )
-            for fault in FAULTS
+            for fault in (*FAULTS, JOINT_FAULT)
         ]
     goals.append(_goal("clean windows that fail, pooled", together[clean(Status.FAIL)], at_most=0.01))
     return tuple(goals)

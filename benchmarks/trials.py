@@ -9,7 +9,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -21,8 +21,9 @@ from aims_pipelines.core.verdict import Finding, Status, worst
 from aims_pipelines.records.models import DatasetRecord, Inconclusive, Label, Limits, Source
 from aims_pipelines.stats.drift import compare
 from aims_pipelines.stats.intervals import wilson
+from aims_pipelines.stats.pairs import pair_name
 from aims_pipelines.stats.profile import Profile
-from benchmarks.windows import FAULTS, JITTER, Fault, Window, draw, plant
+from benchmarks.windows import FAULTS, JITTER, JOINT_FAULT, PAIR, Fault, Window, draw, plant
 
 SEED = 20260101
 #: Windows that are pooled, rows of each, and rows of the reference that they are held against.
@@ -73,6 +74,11 @@ def clean(status: Status | str) -> str:
     return f"clean: {status}"
 
 
+def clean_pair(status: Status | str) -> str:
+    """Name of the outcome that a clean window gets an answer where a pair is judged too."""
+    return f"clean with a pair: {status}"
+
+
 def found(fault: Fault) -> str:
     """Name of the outcome that the column with a fault fails."""
     return f"found: {fault.name}"
@@ -117,12 +123,15 @@ def _single(rows: int, number: int) -> dict[str, bool]:
     rng = np.random.default_rng([SEED, rows, number])
     reference, current = draw(rng, rows), draw(rng, rows, jitter=JITTER)
 
-    def judged(window: Window) -> Sequence[Finding]:
-        return compare(reference.profile, window.profile, effect=0.1, alpha=0.01, labels=("label",))
+    def judged(window: Window, *, paired: bool = False) -> Sequence[Finding]:
+        before, after = (
+            one.profile if paired else replace(one.profile, pairs={}) for one in (reference, window)
+        )
+        return compare(before, after, effect=0.1, alpha=0.01, labels=("label",))
 
-    outcome = _of_clean(judged(current))
-    for fault in FAULTS:
-        outcome |= _of_faulty(fault, judged(plant(rng, current, fault)))
+    outcome = _of_clean(judged(current)) | _of_clean_pair(judged(current, paired=True))
+    for fault in (*FAULTS, JOINT_FAULT):
+        outcome |= _of_faulty(fault, judged(plant(rng, current, fault), paired=fault.pair))
     return outcome
 
 
@@ -130,19 +139,23 @@ def _pooled(number: int) -> dict[str, bool]:
     rng = np.random.default_rng([SEED, POOLED, number])
     reference = draw(rng, POOLED_REFERENCE).profile
     windows = [draw(rng, POOLED_ROWS, jitter=JITTER) for _ in range(POOLED)]
-    outcome = _of_clean(_with_those_before(reference, [window.profile for window in windows]))
-    for fault in FAULTS:
+    clean_ones = [window.profile for window in windows]
+    outcome = _of_clean(_with_those_before(reference, clean_ones))
+    outcome |= _of_clean_pair(_with_those_before(reference, clean_ones, paired=True))
+    for fault in (*FAULTS, JOINT_FAULT):
         faulty = [plant(rng, window, fault).profile for window in windows]
-        outcome |= _of_faulty(fault, _with_those_before(reference, faulty))
+        outcome |= _of_faulty(fault, _with_those_before(reference, faulty, paired=fault.pair))
     return outcome
 
 
-def _with_those_before(reference: Profile, windows: Sequence[Profile]) -> Sequence[Finding]:
+def _with_those_before(
+    reference: Profile, windows: Sequence[Profile], *, paired: bool = False
+) -> Sequence[Finding]:
     newest, *before = reversed(windows)
     answer = drift.judge(
         Candidate(
             asset="window",
-            record=_RECORD,
+            record=_RECORD.model_copy(update={"pairs": (PAIR,) if paired else ()}),
             limits=_POOLING,
             digest="",
             profile=newest,
@@ -161,13 +174,25 @@ def _of_clean(findings: Sequence[Finding]) -> dict[str, bool]:
     return {clean(status): status is answer for status in Status}
 
 
+def _of_clean_pair(findings: Sequence[Finding]) -> dict[str, bool]:
+    answer = worst(finding.status for finding in findings)
+    return {clean_pair(status): status is answer for status in (Status.FAIL, Status.PASS)}
+
+
 def _of_faulty(fault: Fault, findings: Sequence[Finding]) -> dict[str, bool]:
     targets = {finding.target for finding in findings if finding.status is Status.FAIL}
-    inside = f"group=group 0: {fault.column}"
     return {
-        found(fault): inside in targets if fault.group else bool({fault.column, inside} & targets),
+        found(fault): bool(_places(fault) & targets),
         passed(fault): worst(finding.status for finding in findings) is Status.PASS,
     }
+
+
+def _places(fault: Fault) -> set[str]:
+    """Targets of which any is where the fault is."""
+    inside = f"group=group 0: {fault.column}"
+    if fault.pair:
+        return {pair_name(PAIR)}
+    return {inside} if fault.group else {fault.column, inside}
 
 
 def _percent(share: float) -> str:

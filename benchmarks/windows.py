@@ -47,12 +47,17 @@ class Fault:
         name: For the report.
         column: The column that carries it, and that has to be found.
         group: Whether it is confined to the first protected group.
+        pair: Whether it is in how the columns of ``PAIR`` go together, each of which stays as it is.
     """
 
     name: str
     column: str
     group: bool = False
+    pair: bool = False
 
+
+#: Two columns that are declared as a pair where that is judged; clean, they have nothing to do with each other.
+PAIR = ("normal 0", "uniform 0")
 
 FAULTS = (
     Fault(name="mean +0.1 sd", column="normal 0"),
@@ -62,6 +67,8 @@ FAULTS = (
     Fault(name="shift +0.5 sd inside one group", column="normal 0", group=True),
     Fault(name="label rate +10 points in one group", column="label", group=True),
 )
+#: A fault that no column shows.
+JOINT_FAULT = Fault(name="correlation +0.2 of two columns", column="uniform 0", pair=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,12 +114,17 @@ def plant(rng: np.random.Generator, window: Window, fault: Fault) -> Window:
         values = _categories(rng, rows, shares)
     elif fault.name.startswith("missing"):
         values = pa.array(np.asarray(values), mask=rng.random(rows) < 0.05)
+    elif fault.pair:
+        other = np.asarray(window.columns[PAIR[0]])
+        follows = 0.2 * other + np.sqrt(1.0 - 0.2**2) * rng.standard_normal(rows)
+        values = pa.array(np.sort(np.asarray(values))[np.argsort(np.argsort(follows))])
     elif fault.name.startswith("shift"):
         values = pa.array(np.asarray(values) + 0.5 * first)
     else:
         values = _label(rng, window.groups, np.array(LABEL_RATES) + 0.1 * (np.arange(len(LABEL_RATES)) == 0))
     columns = {**window.columns, fault.column: values}
-    part = _profile({fault.column: values, "group": window.columns["group"]})
+    beside = PAIR if fault.column in PAIR else ()
+    part = _profile({name: columns[name] for name in dict.fromkeys((fault.column, *beside, "group"))})
     levels = {
         level: GroupProfile(
             rows=group.rows,
@@ -124,12 +136,14 @@ def plant(rng: np.random.Generator, window: Window, fault: Fault) -> Window:
         window.profile,
         columns={**window.profile.columns, fault.column: part.columns[fault.column]},
         groups={"group": levels},
+        pairs={**window.profile.pairs, **part.pairs},
     )
     return Window(columns=columns, groups=window.groups, profile=profile)
 
 
 def _profile(columns: dict[str, pa.Array]) -> Profile:
-    return profile_table(pa.table(columns), groups=(GroupSpec(columns=("group",)),), rows=False)
+    pairs = (PAIR,) if columns.keys() >= set(PAIR) else ()
+    return profile_table(pa.table(columns), groups=(GroupSpec(columns=("group",)),), rows=False, pairs=pairs)
 
 
 def _shares(size: int) -> Floats:

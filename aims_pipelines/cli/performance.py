@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aims_pipelines.cli.outlet import names, output_faults, patience, write_text
-from aims_pipelines.core.errors import BadInput
+from aims_pipelines.core.errors import BadInput, Fault
 from aims_pipelines.core.verdict import Status
 
 if TYPE_CHECKING:
@@ -37,15 +37,12 @@ class Format(StrEnum):
 
 
 def performance(  # noqa: PLR0917 - the options of a command
-    reference: Annotated[
-        Path,
-        typer.Argument(help="Predictions with labels that the scores are calibrated on: file or folder."),
-    ],
-    windows: Annotated[
+    files: Annotated[
         list[Path],
         typer.Argument(
-            help="Predictions in service: each file is a window, in order of name within a folder.",
-            metavar="WINDOW…",
+            help="Predictions with labels that the scores are calibrated on, a file or folder; then predictions in "
+            "service: each file is a window, in order of name within a folder.",
+            metavar="REFERENCE WINDOW…",
         ),
     ],
     score: Annotated[str, typer.Option("--score", help="Column with the probability of the positive class.")],
@@ -102,6 +99,14 @@ def performance(  # noqa: PLR0917 - the options of a command
     baseline: Annotated[
         int, typer.Option("--baseline", help="First judged windows that the chart takes as in control.")
     ] = 10,
+    calibrate_on: Annotated[
+        int,
+        typer.Option(
+            "--calibrate-on",
+            metavar="N",
+            help="Take the first N windows as the reference, instead of a file.",
+        ),
+    ] = 0,
     null_values: Annotated[
         list[str] | None,
         typer.Option("--null-values", help="Text that means missing, such as '?'; may be repeated."),
@@ -116,8 +121,15 @@ def performance(  # noqa: PLR0917 - the options of a command
     """
     from aims_pipelines.measure.in_service import performance as judge
 
-    inputs = [reference, *windows, *([labels] if labels else [])]
+    inputs = [*files, *([labels] if labels else [])]
     faults = output_faults(out, overwrite=overwrite, inputs=inputs) if out is not None else []
+    reference, windows = (None, files) if calibrate_on > 0 else (files[0], files[1:])
+    if not windows:
+        remedy = (
+            "Name them after the reference, or take the first N windows as the reference: --calibrate-on N."
+        )
+        fault = Fault(where="WINDOW", expected="predictions in service", found="none", remedy=remedy)
+        raise BadInput([*faults, fault])
     try:
         with patience("Reading predictions"):
             series = judge(
@@ -137,6 +149,7 @@ def performance(  # noqa: PLR0917 - the options of a command
                 tolerance=tolerance,
                 charted=charted,
                 baseline=baseline,
+                calibrate_on=max(0, calibrate_on),
                 null_values=tuple(null_values or ()),
             )
     except BadInput as error:

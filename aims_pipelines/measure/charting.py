@@ -23,6 +23,7 @@ from aims_pipelines.stats.groups import occurrences
 from aims_pipelines.stats.merge import empty_profile
 from aims_pipelines.stats.profile import ColumnProfile, Kind, Profile
 from aims_pipelines.stats.readings import Reading, has_errors, read_series, scale_of
+from aims_pipelines.stats.reference_windows import LEVEL
 from aims_pipelines.stats.run_lengths import (
     LEAST_ALLOWANCE,
     LEAST_SMOOTHING,
@@ -211,6 +212,7 @@ def _charted(
         smoothing=how.smoothing,
         allowance=how.allowance,
         restart=how.restart,
+        level=LEVEL / together,
     )
 
 

@@ -1,6 +1,7 @@
 """A model in service judged from its predictions alone: tables in, a series of windows out."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -10,16 +11,9 @@ from aims_pipelines.measure.frames import ArrowFrame, to_arrow
 from aims_pipelines.measure.groupings import Table, choose_groups, unknown_column
 from aims_pipelines.measure.late_labels import LabelValues, LateLabels
 from aims_pipelines.measure.periods import Period, period_of
-from aims_pipelines.measure.predictions import (
-    Columns,
-    Files,
-    Frame,
-    Source,
-    WindowScores,
-    column_faults,
-    read_periods,
-    read_window,
-)
+from aims_pipelines.measure.prediction_tables import Files, Frame, Source
+from aims_pipelines.measure.predictions import Columns, column_faults
+from aims_pipelines.measure.served_windows import read_served, tried
 from aims_pipelines.measure.table_files import TableFiles, files_of
 from aims_pipelines.stats.charted_windows import FEWEST_KNOWN
 from aims_pipelines.stats.performance_series import (
@@ -37,7 +31,7 @@ _Made = TypeVar("_Made")
 
 
 def performance(
-    reference: object,
+    reference: object | None,
     windows: object,
     *,
     score: str,
@@ -54,13 +48,15 @@ def performance(
     tolerance: float = TOLERANCE,
     charted: Measure | str = Measure.ERROR_RATE,
     baseline: int = BASELINE,
+    calibrate_on: int = 0,
     null_values: Sequence[str] = (),
 ) -> PerformanceSeries:
     """Estimate a model's performance where labels are not known, measure it where they are, and judge the series.
 
     Args:
         reference: Predictions with labels that the scores are calibrated on: a table file, a folder or pattern of files
-            that are one table, or a data frame as of :func:`aims_pipelines.measure.to_arrow`.
+            that are one table, or a data frame as of :func:`aims_pipelines.measure.to_arrow`; ``None`` with
+            ``calibrate_on``.
         windows: Predictions in service: one path, or several; or frames by name. Each file or frame is a window, in
             the order given; with ``time`` all are one table, cut into periods.
         score: Column with the probability of the positive class, in [0, 1].
@@ -77,6 +73,7 @@ def performance(
         tolerance: Largest acceptable difference between labels and scores, a fraction in (0, 1).
         charted: ``error rate``, ``log loss`` or ``roc auc``.
         baseline: First judged windows that the chart takes as in control, at least 5.
+        calibrate_on: First windows that are the reference, where there is no table of it.
         null_values: Texts that mean missing in CSV files, besides the empty one.
 
     Raises:
@@ -94,41 +91,43 @@ def performance(
         time=time,
         every=every,
     )
+    if (reference is None) is not (calibrate_on > 0):
+        found = "neither" if reference is None else "both"
+        faults.append(Fault(where="reference", expected="a table, or a number of first windows", found=found))
     nulls = tuple(null_values)
-    period = _tried(faults, partial(period_of, every)) if every is not None else None
-    values = LabelValues(None if positive is None else _text(positive))
-    calibration = _tried(faults, partial(_source, "reference", reference, nulls))
-    sources = _tried(faults, lambda: _sources(windows, nulls, together=time is not None)) or []
+    period = tried(faults, partial(period_of, every)) if every is not None else None
+    outcome = None if positive is None else _text(positive)
+    values, served = LabelValues(outcome), LabelValues(outcome)
+    calibration = (
+        None if reference is None else tried(faults, partial(_source, "reference", reference, nulls))
+    )
+    sources = tried(faults, lambda: _sources(windows, nulls, together=time is not None)) or []
     late = None
     if labels is not None and ident is not None:
-        late = _tried(
-            faults, lambda: LateLabels(labels, ident=ident, label=label, values=values, null_values=nulls)
+        late = tried(
+            faults, lambda: LateLabels(labels, ident=ident, label=label, values=served, null_values=nulls)
         )
-    if calibration is None or (labels is not None and late is None and ident is not None):
+    first = calibration if reference is not None else next(iter(sources), None)
+    if first is None or (labels is not None and late is None and ident is not None):
         raise BadInput(faults)
-    groups = _tried(faults, partial(_groups, calibration, protected)) or ()
+    groups = tried(faults, partial(_groups, first, protected)) or ()
     columns = Columns(score=score, label=label, values=values, threshold=threshold, groups=groups, late=late)
     for source in sources:
-        faults += _shared(calibration, source)
         faults += column_faults(source, columns, time=time, labelled=False)
-    faults += column_faults(calibration, columns, time=None, labelled=True)
+    if calibration is not None:
+        faults += [fault for source in sources for fault in _shared(calibration, source)]
+        faults += column_faults(calibration, columns, time=None, labelled=True)
     if faults:
         raise BadInput(faults)
-    was = _tried(faults, lambda: read_window(calibration, columns))
-    if late is None or (was is not None and was.whole.labelled):
-        faults += [fault for fault in [values.fault(f"{calibration.where}: column {label!r}")] if fault]
-    now: dict[str, WindowScores] = {}
-    for source in sources:
-        if time is not None and period is not None:
-            now |= _tried(faults, partial(read_periods, source, columns, time=time, every=period)) or {}
-        elif (made := _tried(faults, partial(read_window, source, columns))) is not None:
-            now[source.name] = made
-    if late is not None and not faults:
-        faults += late.faults()
-    if not faults and not now:
-        faults.append(Fault(where="windows", expected="at least one row", found="none"))
-    if faults or was is None:
-        raise BadInput(faults)
+    was, now = read_served(
+        calibration,
+        sources,
+        columns,
+        served=replace(columns, values=served),
+        time=time,
+        every=period,
+        calibrate_on=calibrate_on,
+    )
     return performance_series(
         was.whole,
         {name: window.whole for name, window in now.items()},
@@ -181,15 +180,6 @@ def _option_faults(
     return faults
 
 
-def _tried(faults: list[Fault], make: Callable[[], _Made]) -> _Made | None:
-    """What is made; or ``None``, its faults added to the others."""
-    try:
-        return make()
-    except BadInput as error:
-        faults += [fault for fault in error.faults if fault not in faults]
-        return None
-
-
 def _shared(reference: Source, window: Source) -> list[Fault]:
     """Files of a window that are the reference's too: what the scores were calibrated on says nothing new."""
     if not isinstance(reference, Files) or not isinstance(window, Files):
@@ -225,7 +215,7 @@ def _sources(given: object, nulls: tuple[str, ...], *, together: bool) -> list[S
     faults: list[Fault] = []
     files = files_of(paths)
     short = len({file.stem for file in files}) == len(files)
-    tables = [_tried(faults, partial(TableFiles, file, null_values=nulls)) for file in files]
+    tables = [tried(faults, partial(TableFiles, file, null_values=nulls)) for file in files]
     if faults:
         raise BadInput(faults)
     return [

@@ -22,6 +22,7 @@ from aims_pipelines.measure.table_files import Paths, TableFiles
 from aims_pipelines.stats.hashing import hash_texts
 
 Floats = NDArray[np.float64]
+_CLASSES, _MOST_NAMED, _MOST_VALUES = 2, 10, 100
 _REMEDY = "Keep one row for each prediction."
 
 
@@ -34,28 +35,36 @@ class LabelValues:
 
     def __init__(self, positive: str | None = None) -> None:
         self._positive = ("1", "true") if positive is None else (positive,)
-        self._seen: set[str] = set()
+        self.seen: set[str] = set()
 
     def read(self, column: pa.ChunkedArray) -> Floats:
         """1.0 where the label is the positive one, 0.0 where it is another, NaN where there is none."""
         texts = texts_of(column)
-        self._seen |= (
-            set(pc.unique(texts).drop_null().slice(0, 100).to_pylist()) if len(self._seen) < 100 else set()
-        )
+        if len(self.seen) < _MOST_VALUES:
+            self.seen |= set(pc.unique(texts).drop_null().slice(0, _MOST_VALUES).to_pylist())
         hits = pc.if_else(pc.is_null(texts), None, pc.is_in(texts, value_set=pa.array(self._positive)))
         return np.asarray(pc.cast(hits, pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
 
     def fault(self, where: str) -> Fault | None:
         """What is wrong if the positive value never occurred."""
-        if self._seen & set(self._positive):
+        if self.seen & set(self._positive):
             return None
-        named = ", ".join(sorted(self._seen)) if 0 < len(self._seen) <= 10 else ""
-        found = named or (f"{len(self._seen)} or more other values" if self._seen else "no labels at all")
         return Fault(
             where=where,
             expected=f"some labels to be {' or '.join(map(repr, self._positive))}, the positive value",
-            found=found,
+            found=_listed(self.seen) or "no labels at all",
             remedy="Name the value of the class whose probability the score is with --positive.",
+        )
+
+    def strangers(self, reference: "LabelValues", where: str) -> Fault | None:
+        """What is wrong if labels have more values than the two of the reference."""
+        if len(reference.seen) != _CLASSES or self.seen <= reference.seen:
+            return None
+        return Fault(
+            where=where,
+            expected=f"labels as in the reference ({_listed(reference.seen)})",
+            found=f"besides them {_listed(self.seen - reference.seen)}",
+            remedy="Write outcomes in the same way everywhere, or leave rows out that have another.",
         )
 
 
@@ -153,6 +162,11 @@ class LateLabels:
                 )
             )
         return found
+
+
+def _listed(values: set[str]) -> str:
+    """Labels by name where they are few, as classes are."""
+    return ", ".join(sorted(values)) if len(values) <= _MOST_NAMED else f"{len(values)} or more values"
 
 
 def value_faults(name: str, schema: pa.Schema, columns: Sequence[str]) -> list[Fault]:

@@ -1,23 +1,20 @@
 """Tables of predictions to score tables: a window a table or a period, whole and within groups, in one pass."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from aims_pipelines.core.errors import BadInput, Fault
-from aims_pipelines.measure.frames import ArrowFrame
 from aims_pipelines.measure.grouping import Grouping
 from aims_pipelines.measure.groupings import unknown_column
 from aims_pipelines.measure.late_labels import LabelValues, LateLabels, value_faults
 from aims_pipelines.measure.lowering import Numbers, kind_of, logical_type, lower, one_array
 from aims_pipelines.measure.periods import Period, check_number, check_time, parts_by_period, period_name
-from aims_pipelines.measure.table_files import TableFiles
-from aims_pipelines.measure.windows import TableWindow, Window, windows_of
+from aims_pipelines.measure.prediction_tables import Source
+from aims_pipelines.measure.windows import TableWindow, Window
 from aims_pipelines.stats.profile import GroupSpec, Kind
 from aims_pipelines.stats.score_table import ScoreTable, merge_scores, score_table
 
@@ -51,80 +48,6 @@ class WindowScores:
 
     whole: ScoreTable
     groups: dict[str, dict[str, ScoreTable]] = field(default_factory=dict)
-
-
-class Source(Protocol):
-    """A table of predictions by name."""
-
-    @property
-    def name(self) -> str:
-        """How the window is called."""
-        ...
-
-    @property
-    def where(self) -> str:
-        """How messages call it."""
-        ...
-
-    @property
-    def schema(self) -> pa.Schema:
-        """Its columns."""
-        ...
-
-    def parts(
-        self, columns: Sequence[str]
-    ) -> Iterator[AbstractContextManager[tuple[pa.Schema, Iterator[Window]]]]:
-        """Its files, or the one table that it is: the named columns, window by window."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Files:
-    """Predictions in files."""
-
-    name: str
-    table: TableFiles
-
-    @property
-    def where(self) -> str:
-        """The file, or the first of several."""
-        more = f" and {len(self.table.files) - 1} more" if len(self.table.files) > 1 else ""
-        return f"{self.table.files[0]}{more}"
-
-    @property
-    def schema(self) -> pa.Schema:
-        """Columns of the first file, which the others share."""
-        return self.table.schema
-
-    def parts(
-        self, columns: Sequence[str]
-    ) -> Iterator[AbstractContextManager[tuple[pa.Schema, Iterator[Window]]]]:
-        """File by file."""
-        return (self.table.reading(place, columns) for place in range(len(self.table.files)))
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """Predictions in memory."""
-
-    name: str
-    frame: ArrowFrame
-
-    @property
-    def where(self) -> str:
-        """Its name."""
-        return self.name
-
-    @property
-    def schema(self) -> pa.Schema:
-        """Columns of the frame."""
-        return self.frame.schema
-
-    def parts(
-        self, columns: Sequence[str]
-    ) -> Iterator[AbstractContextManager[tuple[pa.Schema, Iterator[Window]]]]:
-        """The one table."""
-        return iter([nullcontext(windows_of(self.frame.table.select(list(columns))))])
 
 
 def column_faults(source: Source, columns: Columns, *, time: str | None, labelled: bool) -> list[Fault]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aims_pipelines.stats.reference_windows import Oddity, odd_windows
-from aims_pipelines.stats.self_starting import Expectation, Floats, expectation
+from aims_pipelines.stats.self_starting import Expectation, Floats, expectation, too_alike
 
 #: Fewest known windows from which anything is expected.
 FEWEST_KNOWN = 5
@@ -102,13 +102,15 @@ class ChartedWindows:
             return f"{len(self._learnt)} known windows before it, {FEWEST_KNOWN} are needed"
         return "the windows before it are all alike, so that nothing tells how far apart they may lie"
 
-    def oddities(self, *, before: int) -> tuple[Oddity, ...]:
-        """What is out of control among the windows learnt from before a place."""
+    def oddities(self, *, before: int, level: float) -> tuple[Oddity, ...]:
+        """What is out of control among the windows learnt from before a place, at a chance of a false report."""
         places = [place for place in self._learnt if place < before]
         at = np.array(places, np.int64)
         if len(at) < FEWEST_KNOWN:
             return ()
-        found = odd_windows(self._charted[at], self._sampling(at, at), least=self.scale is Scale.RATE)
+        found = odd_windows(
+            self._charted[at], self._sampling(at, at), least=self.scale is Scale.RATE, level=level
+        )
         return tuple(replace(odd, windows=tuple(places[place] for place in odd.windows)) for odd in found)
 
     def resemblance(self) -> float:
@@ -119,10 +121,14 @@ class ChartedWindows:
         """
         from scipy.special import ndtr
 
-        charted = self._charted[np.array(self._learnt, np.int64)]
-        count = len(charted)
+        at = np.array(self._learnt, np.int64)
+        charted, count = self._charted[at], len(at)
         if count < FEWEST_KNOWN or not (spread := float(np.square(charted - charted.mean()).sum())) > 0.0:
             return 1.0
+        if self.scale is Scale.RATE:
+            weighted = float((np.square(charted - charted.mean()) / self._sampling(at, at)).sum())
+            if too_alike(weighted, count - 1):
+                return 1.0  # as of a rate that is always 0: what is left are the numbers of rows
         ratio = float(np.square(np.diff(charted)).sum()) / spread
         centre, variance = (
             2.0 * count / (count - 1),
@@ -135,7 +141,7 @@ class ChartedWindows:
         score = expected.score(float(self._charted[place]))
         if self.scale is not Scale.RATE:
             return score
-        return self._as_rare(place, expected, score)
+        return self._as_rare(place, score)
 
     def shown(self, place: int, charted: float) -> float:
         """Where a charted value would lie among the values, for a window of as many rows."""
@@ -165,23 +171,31 @@ class ChartedWindows:
         single = float(np.square(rows * self._errors[known]).sum() / rows.sum())
         return single / self._rows[at]
 
-    def _as_rare(self, place: int, expected: Expectation, score: float) -> float:
-        """Let the score of a rate of few cases not exceed that of its binomial tail, half of what was seen counted.
+    def _as_rare(self, place: int, score: float) -> float:
+        """Let the score of a rate of few cases not exceed that of the exact test against the windows before.
 
-        Few cases leave gaps between the possible rates that the normal curve does not know of.
+        Few cases leave gaps between the possible rates, and between them and their arcsines, that the normal curve does
+        not know of. Given the cases of all windows together, those of this one are binomial; half of what was seen
+        counts.
+
+        Source:
+            Hawkins & Olwell (1998), chapter 7, for self-starting charts of counts.
         """
         from scipy.special import bdtr, ndtri
 
         assert self._rows is not None  # noqa: S101 - as above
-        rows = round(float(self._rows[place]))
-        rate = self.shown(place, expected.centre)
-        if rows * min(rate, 1.0 - rate) >= _FEW:
-            return score
-        cases = round(float(self.values[place]) * rows)
-        if rate > 0.5:  # count the rarer outcome
-            cases, rate = rows - cases, 1.0 - rate
-        below = float(bdtr(cases - 1, rows, rate)) if cases > 0 else 0.0
-        upto = float(bdtr(cases, rows, rate))
-        tail = (below + upto) / 2.0
-        most = abs(float(ndtri(min(tail, 1.0 - tail)))) if 0.0 < tail < 1.0 else math.inf
-        return math.copysign(min(abs(score), most), score)
+        at = np.array(self._learnt, np.int64)
+        rows, before = float(self._rows[place]), float(self._rows[at].sum())
+        cases, known = float(self.values[place]) * rows, float(self.values[at] @ self._rows[at])
+        sign = 1.0
+        if known > before / 2.0:  # count the rarer outcome
+            cases, known, score, sign = rows - cases, before - known, -score, -1.0
+        if rows * known / before >= _FEW:
+            return sign * score
+        seen, total, part = round(cases), round(cases + known), rows / (rows + before)
+        below = float(bdtr(seen - 1, total, part)) if seen > 0 else 0.0
+        tail = (below + float(bdtr(seen, total, part))) / 2.0
+        exact = -float(ndtri(1.0 - tail)) if tail > 0.5 else float(ndtri(tail))
+        if exact * score <= 0.0:
+            return 0.0
+        return sign * math.copysign(min(abs(score), abs(exact)), score)

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from aims_pipelines.core.verdict import Status
 from aims_pipelines.stats.chart_runs import ChartRun, State
 from aims_pipelines.stats.charted_windows import FEWEST_KNOWN, ChartedWindows, Scale
-from aims_pipelines.stats.reference_windows import Oddity
+from aims_pipelines.stats.reference_windows import LEVEL, Oddity
 from aims_pipelines.stats.run_lengths import ChartKind, limit_for
 
 __all__ = ["ChartKind", "ControlChart", "Oddity", "Point", "Scale", "State", "control_chart"]
@@ -114,6 +114,7 @@ def control_chart(
     smoothing: float = SMOOTHING,
     allowance: float = ALLOWANCE,
     restart: bool = False,
+    level: float = LEVEL,
 ) -> ControlChart:
     """Chart a statistic over windows.
 
@@ -133,6 +134,7 @@ def control_chart(
         smoothing: Weight of the newest score in an EWMA, in [0.01, 1].
         allowance: Shift per window that a CUSUM lets pass, in standard deviations, in [0.05, 1].
         restart: Whether averages and sums begin anew after a signal, as where its cause was looked into.
+        level: Chance of calling a reference in control out of control, in (0, 1).
 
     Returns:
         The chart. It passes only if the statistic is known and in control at the last window. Too short a reference,
@@ -184,7 +186,21 @@ def control_chart(
         elif not unknown:
             windows.learn(place)
         points.append(point)
-    return _read(points, windows, run, run_length, reference)
+    oddities = windows.oddities(before=reference, level=level)
+    status, reason, remedy = _answer(points, windows, run, oddities, reference)
+    return ControlChart(
+        kind=kind,
+        run_length=run_length,
+        limit=run.bound,
+        reference=reference,
+        hysteresis=hysteresis,
+        points=tuple(points),
+        oddities=oddities,
+        status=status,
+        reason=reason,
+        remedy=remedy,
+        notes=tuple(_notes(points, windows, run_length, reference)),
+    )
 
 
 def _judged(point: Point, place: int, windows: ChartedWindows, run: ChartRun, usual: float) -> Point:
@@ -206,27 +222,6 @@ def _judged(point: Point, place: int, windows: ChartedWindows, run: ChartRun, us
         high=windows.shown(place, expected.value(usual)),
         score=score,
         statistic=run.statistic,
-    )
-
-
-def _read(
-    points: list[Point], windows: ChartedWindows, run: ChartRun, run_length: float, reference: int
-) -> ControlChart:
-    """The chart with its answer."""
-    oddities = windows.oddities(before=reference)
-    status, reason, remedy = _answer(points, windows, run, oddities, reference)
-    return ControlChart(
-        kind=run.kind,
-        run_length=run_length,
-        limit=run.bound,
-        reference=reference,
-        hysteresis=run.hysteresis,
-        points=tuple(points),
-        oddities=oddities,
-        status=status,
-        reason=reason,
-        remedy=remedy,
-        notes=tuple(_notes(points, windows, run_length, reference)),
     )
 
 

@@ -110,7 +110,11 @@ def judge(surprise: Surprise, *, target: str, tolerance: float, confidence: floa
             if left > 0.0
             else None
         )
-        remedy = "Wait for more labels." if needed else "Take a reference with more labels, or tolerate more."
+        remedy = (
+            "Wait for more labels, or take longer windows."
+            if needed
+            else "Take a reference with more labels, or tolerate more."
+        )
     return Finding(
         target=target,
         measure=surprise.measure,

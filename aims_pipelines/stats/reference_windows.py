@@ -57,7 +57,7 @@ def odd_windows(
             break
         found.append(Oddity(windows=(kept.pop(worst),), change=False, p_value=p_value))
     if len(kept) >= 5:
-        at, p_value = _change(values[kept], sampling[kept])
+        at, p_value = _change(values[kept], sampling[kept], least=least)
         if p_value < level / 2.0:
             found.append(Oddity(windows=tuple(kept[at:]), change=True, p_value=p_value))
     return tuple(found)
@@ -79,7 +79,7 @@ def _farthest(values: Floats, sampling: Floats, *, least: bool) -> tuple[int, fl
     return worst, min(1.0, 2.0 * float(ndtr(-scores[worst])) * len(values))
 
 
-def _change(values: Floats, sampling: Floats) -> tuple[int, float]:
+def _change(values: Floats, sampling: Floats, *, least: bool) -> tuple[int, float]:
     """The place before which and from which on levels differ most, and the p-value adjusted for the places."""
     from scipy.special import stdtr
 
@@ -97,6 +97,8 @@ def _change(values: Floats, sampling: Floats) -> tuple[int, float]:
             float(weights[part] @ np.square(values[part] - mean))
             for part, mean in zip(parts, means, strict=True)
         )
+        if least:  # windows that are more alike than sampling allows have no level that could change
+            within = max(within, float(count - 2))
         gap = abs(means[1] - means[0])
         error = math.sqrt(within / (count - 2) * sum(1.0 / total for total in sums))
         ratio = gap / error if error > 0.0 else math.inf if gap > 0.0 else 0.0

@@ -78,8 +78,6 @@ def expectation(
         The expectation; ``None`` with fewer than two windows, or where they do not differ from one another and
         ``least`` does not say by how much they might.
     """
-    from scipy.special import gammainc
-
     count = len(values)
     constant = count < 1 or float(np.ptp(values)) <= _ROUNDING * float(np.abs(values).max())
     if count < 2 or (constant and not least):
@@ -91,13 +89,20 @@ def expectation(
     centre = float(weights @ values) / weight
     squares = float(weights @ np.square(values - centre))
     scale, freedom = squares / (count - 1), count - 1
-    if least and gammainc(freedom / 2.0, squares / 2.0) < _TOO_ALIKE:
+    if least and too_alike(squares, freedom):
         scale, freedom = 1.0, _NORMAL_FREEDOM
     return Expectation(
         centre=centre,
         spread=math.sqrt(scale * (between + variance + 1.0 / weight)),
         freedom=freedom,
     )
+
+
+def too_alike(squares: float, freedom: int) -> bool:
+    """Whether squares in units of the sampling variance are smaller than chance makes them once in a thousand."""
+    from scipy.special import gammainc
+
+    return bool(gammainc(freedom / 2.0, squares / 2.0) < _TOO_ALIKE)
 
 
 def between_variance(values: Floats, sampling: Floats) -> float:

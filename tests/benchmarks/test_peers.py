@@ -9,8 +9,8 @@ import pytest
 from benchmarks import cost, decisions
 from benchmarks.peers.environments import Unavailable, interpreter, version_of
 from benchmarks.processes import Limits, Stopped, Took
-from benchmarks.trials import clean, found, passed, single, tally
-from benchmarks.windows import FAULTS
+from benchmarks.trials import clean, clean_pair, found, passed, single, tally
+from benchmarks.windows import FAULTS, JOINT_FAULT
 
 PINS = Path(cost.__file__).parent / "peers"
 LIMITS = Limits(seconds=300.0, gigabytes=12.0)
@@ -95,7 +95,9 @@ def test_what_ran_into_a_limit_or_would_is_not_tried_with_more_rows():
 
 def outcome(*, fails: bool, finds: bool) -> dict[str, bool]:
     told = {clean("fail"): fails, clean("pass"): not fails, clean("inconclusive"): False}
-    return told | {found(fault): finds for fault in FAULTS} | {passed(fault): False for fault in FAULTS}
+    told |= {clean_pair("fail"): fails, clean_pair("pass"): not fails}
+    faults = (*FAULTS, JOINT_FAULT)
+    return told | {found(fault): finds for fault in faults} | {passed(fault): False for fault in faults}
 
 
 def test_decisions_are_shown_with_intervals_and_name_the_peer_that_gave_none():
@@ -117,7 +119,7 @@ def test_decisions_are_shown_with_intervals_and_name_the_peer_that_gave_none():
     assert all(goal.met and goal.interval is not None for goal in report.goals)
     sized = {goal.name for goal in report.goals}
     assert {f"clean windows that fail, {rows} rows" for rows in ("1,000", "10,000", "100,000")} <= sized
-    assert sum("found, 10,000" in name for name in sized) == len(FAULTS)
+    assert sum("found, 10,000" in name for name in sized) == len(FAULTS) + 1
 
 
 def test_trials_answer_the_same_on_one_core_and_on_several(monkeypatch: pytest.MonkeyPatch):

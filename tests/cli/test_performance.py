@@ -43,11 +43,13 @@ def folder(tmp_path, monkeypatch):
     """What the how-to works on: a reference, months of which the last two are changed, and their labels apart."""
     predictions(7, 5000).to_csv(tmp_path / "reference.csv", index=False)
     (tmp_path / "served").mkdir()
-    late = []
+    late, scored = [], []
     for number in range(1, 6):
         month = predictions(20 + number, 2500, relation=0.3 if number >= 4 else 1.2, month=f"2026-0{number}")
         late.append(month[["id", "repaid"]])
+        scored.append(month)
         month.drop(columns="repaid").to_csv(tmp_path / "served" / f"2026-0{number}.csv", index=False)
+    pd.concat(scored[:3]).to_csv(tmp_path / "scored.csv", index=False)
     pd.concat(late[:3]).to_csv(tmp_path / "by-april.csv", index=False)
     pd.concat(late[:4]).to_csv(tmp_path / "by-june.csv", index=False)
     monkeypatch.chdir(tmp_path)
@@ -223,6 +225,38 @@ def test_labels_that_contradict_each_other_are_bad_input(folder, run):
 def test_a_reference_that_will_not_do_is_bad_input(folder, run, change, words):
     change(pd.read_csv("reference.csv")).to_csv("reference.csv", index=False)
     assert words in faults(run("reference.csv", "served", *TERMS))
+
+
+def test_the_first_windows_can_be_the_reference(folder, run):
+    options = ["--time", "day", "--every", "month", "--protected", "sex", "--format", "json"]
+    made = json.loads(run("scored.csv", *TERMS, *options, "--calibrate-on", "2").output)
+    table = pd.read_csv("scored.csv")
+    table[table["day"] < "2026-03-01"].to_csv("first.csv", index=False)
+    table[table["day"] >= "2026-03-01"].to_csv("rest.csv", index=False)
+    assert made == json.loads(run("first.csv", "rest.csv", *TERMS, *options).output)
+    assert "more than the 3 of the reference" in faults(
+        run("scored.csv", *TERMS, *options, "--calibrate-on", "3")
+    )
+    assert "--calibrate-on N" in faults(run("scored.csv", *TERMS, *options))
+
+
+def test_outcomes_written_in_another_way_are_bad_input_and_no_drift(folder, run):
+    labels = pd.read_csv("by-june.csv")
+    labels["repaid"] = labels["repaid"].map({"yes": 0, "no": 1})
+    labels.to_csv("late.csv", index=False)
+    said = faults(run(*later("--labels", "late.csv")))
+    assert "column 'repaid': expected labels as in the reference (no, yes), found besides them 0, 1" in said
+
+
+def test_labels_of_the_reference_may_come_late_as_well(folder, run):
+    expected = run(*later("--labels", "by-june.csv", "--format", "json")).output
+    reference = pd.read_csv("reference.csv")
+    reference.drop(columns="repaid").to_csv("reference.csv", index=False)
+    pd.concat([reference[["id", "repaid"]], pd.read_csv("by-june.csv")]).to_csv("late.csv", index=False)
+    assert run(*later("--labels", "late.csv", "--format", "json")).output == expected
+    assert "late.csv: column 'repaid': expected some labels to be 'maybe'" in faults(
+        run(*later("--labels", "late.csv", "--positive", "maybe"))
+    )
 
 
 def test_identifiers_are_the_same_as_texts_and_as_numbers_of_any_type(folder, run):
