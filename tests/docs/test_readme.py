@@ -12,17 +12,24 @@ CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
 
 
+ON_FILES_OF_THE_READERS = "Measure without a project"
+
+
 def blocks(repository: Path) -> list[list[str]]:
     text = (repository / "README.md").read_text(encoding="utf-8")
+    sections = text.split("\n## ")
+    assert any(section.startswith(ON_FILES_OF_THE_READERS) for section in sections)
     return [
         [line.removeprefix("$ ") for line in block.splitlines() if line.startswith("$ ")]
-        for block in CONSOLE.findall(text)
+        for section in sections
+        if not section.startswith(ON_FILES_OF_THE_READERS)
+        for block in CONSOLE.findall(section)
     ]
 
 
 @pytest.mark.slow
 def test_the_five_minute_path_ends_in_a_refused_batch(repository: Path, tmp_path: Path) -> None:
-    """Runs every console block but ``make demo``, in one shell, in order."""
+    """Runs every console block but ``make demo`` and those on files that readers bring, in one shell, in order."""
     commands = [
         line for block in blocks(repository) for line in block if not line.startswith(("make", "source"))
     ]
