@@ -65,7 +65,9 @@ def create(request: Request, *, tell: Callable[[str], None] = lambda _: None) ->
     except BadInput as error:
         raise BadInput([*faults, *error.faults]) from None
     columns = columns_of(table)
-    faults.extend(option_faults(request, columns, table.num_rows))
+    for fault in option_faults(request, columns, table.num_rows):
+        about_values = fault.where.startswith(("--label", "--protected")) and not fault.remedy
+        faults.append(replace(fault, remedy=_taken_for_missing(nulls)) if nulls and about_values else fault)
     if faults:
         raise BadInput(faults)
     plan = make_plan(
@@ -94,6 +96,11 @@ def create(request: Request, *, tell: Callable[[str], None] = lambda _: None) ->
         str(path.relative_to(request.folder)) for path in request.folder.rglob("*") if path.is_file()
     )
     return Created(folder=request.folder, files=tuple(files), look=tuple(look))
+
+
+def _taken_for_missing(texts: tuple[str, ...]) -> str:
+    named = ", ".join(map(repr, texts))
+    return f"By custom, {named} was taken to mean missing; if it is a value, say with --null-values what means missing."
 
 
 def _prepare(plan: Plan, table: "pa.Table", folder: Path, tell: Callable[[str], None]) -> list[str]:

@@ -208,6 +208,14 @@ def test_columns_that_can_be_no_label_or_group_are_answered(data, column, values
     assert expected in _refusal(_request(data))
 
 
+def test_a_class_that_was_taken_to_mean_missing_is_told(data):
+    table = _table()
+    labels = ["null" if value == "no" else value for value in table["paid"].to_pylist()]
+    csv.write_csv(table.set_column(8, "paid", pa.array(labels)), data)
+    assert "By custom, 'null' was taken to mean missing" in _refusal(_request(data))
+    assert create(_request(data, null_values=("?",))).look
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
