@@ -247,7 +247,7 @@ SAMPLED: Mapping[str, Sampled] = {
 
 
 def run(*, quick: bool) -> Report:
-    """Follow and simulate; about two minutes."""
+    """Follow and simulate; about three minutes."""
     lines = [
         *_of_one_rate(),
         *_of_two_rates(30 if quick else 400),

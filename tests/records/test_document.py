@@ -2,7 +2,7 @@
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aims_pipelines.records.document import parse
@@ -46,6 +46,9 @@ def test_scalars_follow_yaml_1_2_without_surprises(text, value):
     assert type(found) is type(value)
 
 
+@example("E0")  # an exponent of nothing is text
+@example("+e5")
+@example(1e-7)
 @given(
     st.recursive(
         st.none()

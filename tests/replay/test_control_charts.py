@@ -47,3 +47,23 @@ def test_without_the_profile_of_an_earlier_version_only_the_charts_cannot_be_tol
     assert (charts.status, charts.basis) == (Status.PASS, Basis.RECORDED)
     assert "is not in the store" in charts.note
     assert (rows.status, rows.basis) == (Status.PASS, Basis.REPLAYED)
+
+
+def joining(judged: Any) -> str:
+    """What the check says while the reference is being published."""
+    answers = {answer.check: answer.reason for answer in judged.judgement.not_applicable}
+    return answers["control_charts"]
+
+
+def test_versions_before_the_day_on_which_the_reference_begins_are_left_out(
+    scene: Any, table: Tables
+) -> None:
+    scene.record(more=CHARTS.replace("reference: 6", "reference: 6, since: 2026-01-03"))
+    said = [joining(scene.judge(table(seed))) for seed in range(5)]
+    assert [text.split(" ")[0] for text in said] == ["0", "0", "0", "1", "2"]
+
+
+def test_a_partition_is_held_against_those_whose_keys_come_before_its_own(scene: Any, table: Tables) -> None:
+    scene.record(more=CHARTS)
+    said = [joining(scene.judge(table(seed), partition=f"2026-0{seed}")) for seed in (1, 2, 4, 3)]
+    assert [text.split(" ")[0] for text in said] == ["0", "1", "2", "2"]

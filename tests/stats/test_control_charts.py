@@ -324,3 +324,15 @@ def test_windows_without_rows_or_standard_errors_say_nothing(broken):
 def test_parameters_out_of_range_are_refused(wrong, said):
     with pytest.raises(ValueError, match=said):
         control_chart(steady(15), **wrong)
+
+
+def test_the_variance_of_a_single_row_times_the_rows_is_that_of_the_window():
+    draw = np.random.default_rng(12)
+    rows = draw.integers(100, 2000, 40)
+    errors = 3.0 / np.sqrt(rows)
+    values = draw.normal(0.0, np.sqrt(errors**2 + 0.1**2))
+    stated = control_chart(values, errors=errors)
+    pooled = control_chart(values, errors=errors, rows=rows)
+    assert [point.score for point in pooled.points[10:]] == pytest.approx(
+        [point.score for point in stated.points[10:]], rel=1e-9
+    )

@@ -69,3 +69,9 @@ def test_few_or_constant_windows_are_not_odd(values):
 def test_one_window_that_differs_from_a_constant_is_odd():
     values = np.array([1.0] * 9 + [1.5])
     assert odd_windows(values, none(values))[0].windows == (9,)
+
+
+def test_rates_that_are_all_zero_have_no_level_that_could_change_with_the_number_of_rows():
+    rows = np.array([1_000.0] * 6 + [100_000.0] * 6)
+    values = 2 * np.arcsin(np.sqrt(0.375 / (rows + 0.75)))
+    assert odd_windows(values, 1 / (rows + 0.5), least=True) == ()
