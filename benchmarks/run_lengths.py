@@ -23,6 +23,9 @@ _EARLY = 100
 _SHIFT = 1.0
 _SHIFTED_FROM = 30
 
+#: Parameters of the beta distribution with mean 0.2 and standard deviation 0.02.
+_BETA = 79.8, 319.2
+
 Windows = tuple[list[float], dict[str, Any]]
 
 
@@ -54,9 +57,9 @@ def measured(rng: np.random.Generator, count: int) -> Windows:
 
 
 def shares(rng: np.random.Generator, count: int) -> Windows:
-    """Shares of 500 to 2,000 rows, with a variance between windows beyond that of sampling."""
+    """Shares of 500 to 2,000 rows whose rates are beta distributed, with a standard deviation of 0.02 around 0.2."""
     rows = rng.integers(500, 2001, count)
-    rates = np.clip(rng.normal(0.2, 0.02, count), 0.0, 1.0)
+    rates = rng.beta(*_BETA, count)
     return (rng.binomial(rows, rates) / rows).tolist(), {"rows": rows, "scale": Scale.RATE}
 
 
