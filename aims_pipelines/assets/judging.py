@@ -1,17 +1,19 @@
 """Judge one candidate table: profile, checks, evidence, and what becomes of it. Knows nothing of Dagster."""
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aims_pipelines.assets.candidate_pages import Page, pages_of
 from aims_pipelines.assets.history import InStore, Known, known_before
 from aims_pipelines.assets.measuring import measure_by
 from aims_pipelines.checks.candidate import Candidate, InputVersion
 from aims_pipelines.checks.catalogue import judge_dataset
 from aims_pipelines.core.canonical import canonical_json
+from aims_pipelines.core.digest import sha256_digest
 from aims_pipelines.core.gate import Judgement, refusal_message
 from aims_pipelines.core.statement import judgement_to_json, summary_to_json
 from aims_pipelines.core.verdict import Status, Verdict
@@ -25,9 +27,6 @@ if TYPE_CHECKING:
     from aims_pipelines.resources.project import Project
     from aims_pipelines.stats.profile import Profile
     from aims_pipelines.storage.dataset_tables import Quarantined, Version
-
-#: Pages for people to look at where a check did not pass, and what they show.
-PAGES = {"drift": ("drift.html", "What drifted"), "control_charts": ("charts.html", "The charts")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,8 +208,8 @@ class _Draft:
 
 def _keep_passed(draft: _Draft, project: "Project") -> Judged:
     held = _hold_rejected(draft, project)
-    pages = _pages(draft, project)
-    files = [*_findings_file(draft, project), *pages.values()]
+    pages = pages_of(draft.candidate, draft.judgement)
+    files = [_findings_file(draft, project), *(_page_file(page, project) for page in pages)]
     with project.database.write() as connection:
         evidence = _append(draft, project, connection=connection, files=files, held=held)
         _describe(draft, project, connection=connection)
@@ -221,8 +220,8 @@ def _keep_refused(draft: _Draft, project: "Project") -> Judged:
     reason = ", ".join(verdict.check for verdict in draft.judgement.refusing) or "no answer"
     candidate = _hold(draft.table, draft.candidate.digest, reason, draft, project)
     held = (*_hold_rejected(draft, project), candidate)
-    pages = _pages(draft, project)
-    files = [*_findings_file(draft, project), *pages.values()]
+    pages = pages_of(draft.candidate, draft.judgement)
+    files = [_findings_file(draft, project), *(_page_file(page, project) for page in pages)]
     with project.database.write() as connection:
         evidence = _append(draft, project, connection=connection, files=files, held=held)
         _describe(draft, project, connection=connection)
@@ -233,8 +232,7 @@ def _keep_refused(draft: _Draft, project: "Project") -> Judged:
         else "nothing was published before"
     )
     look = "".join(
-        f"\n{PAGES[check][1]}, as a page: aims ledger evidence {evidence} {PAGES[check][0]}"
-        for check in pages
+        f"\n{page.shows}, as a page: aims ledger evidence {evidence} {page.name}" for page in pages
     )
     message = refusal_message(
         draft.judgement,
@@ -247,8 +245,12 @@ def _keep_refused(draft: _Draft, project: "Project") -> Judged:
     return replace(judged, message=message, quarantine=candidate.id)
 
 
-def _reports(pages: Mapping[str, dict[str, str]], project: "Project") -> dict[str, Path]:
-    return {check: project.evidence.path(page["digest"]) for check, page in pages.items()}
+def _reports(pages: tuple[Page, ...], project: "Project") -> dict[str, Path]:
+    return {page.check: project.evidence.path(sha256_digest(page.content)) for page in pages}
+
+
+def _page_file(page: Page, project: "Project") -> dict[str, str]:
+    return {"name": page.name, "digest": project.evidence.put(page.content), "media_type": "text/html"}
 
 
 def _hold_rejected(draft: _Draft, project: "Project") -> "tuple[Quarantined, ...]":
@@ -366,56 +368,7 @@ def _describe(draft: _Draft, project: "Project", *, connection: "sa.Connection")
     )
 
 
-def _findings_file(draft: _Draft, project: "Project") -> list[dict[str, str]]:
+def _findings_file(draft: _Draft, project: "Project") -> dict[str, str]:
     """All findings, those that passed included, as a file that the ledger entry names by digest."""
     digest = project.evidence.put(canonical_json(judgement_to_json(draft.judgement)))
-    return [{"name": "findings.json", "digest": digest, "media_type": "application/json"}]
-
-
-def _pages(draft: _Draft, project: "Project") -> dict[str, dict[str, str]]:
-    """Per check that did not pass, its page for people to look at, if it has one."""
-    drawn = {"drift": _drift_page, "control_charts": _charts_page}
-    found = {}
-    for verdict in draft.judgement.verdicts:
-        draw = drawn.get(verdict.check)
-        page = _drawn(draw, draft.candidate) if draw and verdict.status is not Status.PASS else None
-        if page is not None:
-            digest = project.evidence.put(page)
-            name, _ = PAGES[verdict.check]
-            found[verdict.check] = {"name": name, "digest": digest, "media_type": "text/html"}
-    return found
-
-
-def _drawn(draw: Callable[[Candidate], bytes | None], candidate: Candidate) -> bytes | None:
-    try:
-        return draw(candidate)
-    except Exception:  # noqa: BLE001 - a picture that cannot be drawn must not keep evidence from being written
-        return None
-
-
-def _drift_page(candidate: Candidate) -> bytes | None:
-    """Evidently's report."""
-    from aims_pipelines.checks.evidently_report import drift_report
-
-    if candidate.reference is None:
-        return None
-    return drift_report(
-        candidate.reference, candidate.profile, candidate.record, fewest=candidate.limits.min_group_size
-    )
-
-
-def _charts_page(candidate: Candidate) -> bytes | None:
-    """The control charts that the record declares."""
-    from aims_pipelines.checks.control_charts import charts_of
-    from aims_pipelines.reports.chart_page import chart_page
-
-    declared = candidate.record.control_charts
-    if declared is None:
-        return None
-    page = chart_page(
-        charts_of(candidate),
-        source=f"dataset {candidate.record.id}",
-        run_length=declared.run_length,
-        day=candidate.now.date(),
-    )
-    return page.encode()
+    return {"name": "findings.json", "digest": digest, "media_type": "application/json"}
