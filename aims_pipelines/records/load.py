@@ -1,7 +1,7 @@
 """Records from a folder: all of them valid together, or none.
 
 The digest of the records is part of every piece of evidence: it covers each record as understood, defaults
-included, and the expectation suites that records refer to.
+included but for keys that are absent and say nothing, and the expectation suites that records refer to.
 """
 
 import json
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
+
+from pydantic import BaseModel
 
 from aims_pipelines.core.canonical import canonical_json
 from aims_pipelines.core.digest import sha256_digest
@@ -303,7 +305,22 @@ def _written(limits: Limits | ModelLimits) -> dict[str, Any]:
 
 
 def _plain(record: DatasetRecord | PolicyRecord | SystemRecord) -> Any:
-    return json.loads(record.model_dump_json())
+    return _said(record, json.loads(record.model_dump_json()))
+
+
+def _said(value: Any, plain: Any) -> Any:
+    """What a record says, without what it leaves out: a key that a later version knows must not void evidence.
+
+    Nothing and an empty list are the same as no key at all: no key has another default in their place.
+    """
+    if isinstance(value, BaseModel):
+        said = {name: _said(getattr(value, name), item) for name, item in plain.items()}
+        return {name: item for name, item in said.items() if item not in (None, [], {})}
+    if isinstance(value, Mapping):
+        return {name: _said(item, plain[name]) for name, item in value.items()}
+    if isinstance(value, tuple):
+        return [_said(*pair) for pair in zip(value, plain, strict=True)]
+    return plain
 
 
 def _digest(value: Any) -> str:

@@ -4,14 +4,17 @@ import os
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
+from pydantic import BaseModel
 
 from aims_pipelines.core.errors import BadInput, RecordsInvalid
 from aims_pipelines.records.load import load_records
-from aims_pipelines.records.models import DATASET_CHECK_NAMES, MODEL_CHECK_NAMES
+from aims_pipelines.records.models import DATASET_CHECK_NAMES, MODEL_CHECK_NAMES, Record
 
 TODAY = date(2026, 6, 1)
 
@@ -374,6 +377,34 @@ def test_digest_depends_on_meaning_and_not_on_writing(write, valid):
     assert load_records(write(valid), today=TODAY).digest == first.digest
     valid["people"] = valid["people"].replace("1.0e+2", "101")
     assert load_records(write(valid), today=TODAY).digest != first.digest
+
+
+def test_a_key_that_says_nothing_leaves_the_digest_as_it_is(write, valid):
+    first = load_records(write(valid), today=TODAY).digest
+    valid["people"] += "pairs: []\n"
+    assert load_records(write(valid), today=TODAY).digest == first
+
+
+def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+        for field in annotation.model_fields.values():
+            yield from models_in(field.annotation)
+    for part in get_args(annotation):
+        yield from models_in(part)
+
+
+@pytest.mark.parametrize("model", sorted(set(models_in(Record)), key=lambda model: model.__name__))
+def test_absent_none_and_empty_mean_the_same_in_every_record(model):
+    """The digest takes them for one another, so that a new version of the package may know more keys."""
+    for name, field in model.model_fields.items():
+        if field.is_required():
+            continue
+        default = field.get_default(call_default_factory=True)
+        if type(None) in get_args(field.annotation):
+            assert default is None, name
+        if isinstance(default, tuple | list | dict):
+            assert not default, name
 
 
 def test_digest_of_what_judges_a_dataset_ignores_other_records(write, valid):
