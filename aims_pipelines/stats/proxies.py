@@ -3,7 +3,7 @@
 The strength is Cramér's V of the table *feature by in-the-group-or-not*, largest over the groups: 0 where the
 feature says nothing about membership, 1 where it tells it without error. Its square is the share of the
 variance of membership that the feature explains. Numeric features are cut into at most 20 bins of about
-equal mass, a missing value is a category of its own, and categories too rare to speak (fewer than 5
+equal mass, joined with their neighbours where they are too rare to speak; a missing value is a category of its own, and categories too rare to speak (fewer than 5
 expected members in the group or outside it) are taken together; what they might tell one by one is in the interval.
 """
 
@@ -123,12 +123,13 @@ def proxy_strength(
     if not predicted:
         return None
     smallest = min(min(rows[index], total - rows[index]) for index in predicted)
-    table = _table(list(columns.values()), bins=int(np.clip(smallest / _FEWEST_EXPECTED, 2, _BINS)))
+    table, ordered = _table(list(columns.values()), bins=int(np.clip(smallest / _FEWEST_EXPECTED, 2, _BINS)))
     z = quantile(simultaneous(confidence, len(predicted)))
     levels = list(columns)
     results = []
     for index in predicted:
-        members, others, hidden = _pooled(table[index], table.sum(axis=0) - table[index])
+        two = np.array([table[index], table.sum(axis=0) - table[index]])
+        members, others, hidden = _pooled(*_with_neighbours(two, ordered))
         if members.size > 1 or table.shape[1] == 1:
             results.append((*_v(members, others, z, hidden), levels[index]))
     if not results:
@@ -180,8 +181,11 @@ def _finding(blank: Finding, strength: Strength | None, limit: float) -> Finding
     )
 
 
-def _table(columns: list[ColumnProfile], *, bins: int) -> Floats:
-    """Rows per group and bin of the feature, missing values as the last bin; shape (groups, bins)."""
+def _table(columns: list[ColumnProfile], *, bins: int) -> tuple[Floats, int]:
+    """Rows per group and bin of the feature, shape (groups, bins), and how many of the bins are in order.
+
+    Missing values are the last bin, which has no place in the order.
+    """
     counts, ordered = aligned_counts(columns)
     if ordered and counts.shape[1] > bins:
         mass = counts.sum(axis=0)
@@ -192,7 +196,29 @@ def _table(columns: list[ColumnProfile], *, bins: int) -> Floats:
         counts = merged
     missing = np.array([[float(column.missing)] for column in columns])
     table = np.concatenate([counts, missing], axis=1)
-    return table[:, table.sum(axis=0) > 0.0]
+    known = table.sum(axis=0) > 0.0
+    return table[:, known], int(known[:-1].sum()) if ordered else 0
+
+
+def _with_neighbours(table: Floats, ordered: int) -> Floats:
+    """Join bins of numbers with the next ones until five of either side are expected in each.
+
+    That is a coarser cut of the same numbers, and hides no more than any cut does.
+    """
+    if ordered < 2:
+        return table
+    sides = table.sum(axis=1)
+    expected = table[:, :ordered].sum(axis=0) * float(sides.min() / sides.sum())
+    starts, held = [0], 0.0
+    for place, more in enumerate(expected.tolist()):
+        if held >= _FEWEST_EXPECTED:
+            starts.append(place)
+            held = 0.0
+        held += more
+    if held < _FEWEST_EXPECTED and len(starts) > 1:
+        starts.pop()
+    joined = np.add.reduceat(table[:, :ordered], starts, axis=1)
+    return np.concatenate([joined, table[:, ordered:]], axis=1)
 
 
 def _v(members: Floats, others: Floats, z: float, hidden: float) -> tuple[float, float, float]:

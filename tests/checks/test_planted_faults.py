@@ -126,7 +126,7 @@ def test_thirty_percent_missing_is_a_matter_of_completeness(request, name, colum
     assert problem.target == column
     assert problem.observed == pytest.approx(0.3, abs=0.02)
     assert failed(judgement) <= {"completeness", "drift"}
-    assert inconclusive(judgement) == set()
+    assert inconclusive(judgement) == set(), refusal_message(judgement)
 
 
 @pytest.mark.parametrize(

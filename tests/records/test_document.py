@@ -1,5 +1,7 @@
 """What YAML becomes, and what is refused in it."""
 
+import re
+
 import pytest
 import yaml
 from hypothesis import example, given
@@ -46,6 +48,10 @@ def test_scalars_follow_yaml_1_2_without_surprises(text, value):
     assert type(found) is type(value)
 
 
+#: Numbers of YAML 1.2 that YAML 1.1, which the library writes, takes for text and leaves without quotes.
+ONLY_1_2 = re.compile(r"[-+]?[0-9]+([eE][-+]?[0-9]+)|[-+]?[0-9]*\.[0-9]*[eE][0-9]+")
+
+
 @example("E0")  # an exponent of nothing is text
 @example("+e5")
 @example(1e-7)
@@ -55,7 +61,9 @@ def test_scalars_follow_yaml_1_2_without_surprises(text, value):
         | st.booleans()
         | st.integers(-(2**53) + 1, 2**53 - 1)
         | st.floats(allow_nan=False, allow_infinity=False)
-        | st.text(st.characters(codec="utf-8"), max_size=20),
+        | st.text(st.characters(codec="utf-8"), max_size=20).filter(
+            lambda text: not ONLY_1_2.fullmatch(text)
+        ),
         lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
         max_leaves=12,
     )
