@@ -3,8 +3,9 @@
 The strength is Cramér's V of the table *feature by in-the-group-or-not*, largest over the groups: 0 where the
 feature says nothing about membership, 1 where it tells it without error. Its square is the share of the
 variance of membership that the feature explains. Numeric features are cut into at most 20 bins of about
-equal mass, joined with their neighbours where they are too rare to speak; a missing value is a category of its own, and categories too rare to speak (fewer than 5
-expected members in the group or outside it) are taken together; what they might tell one by one is in the interval.
+equal mass, joined with their neighbours where they are too rare to speak; a missing value is a category of its
+own. Categories too rare to speak (fewer than 5 expected members in the group or outside it) are taken together;
+what they might tell one by one is in the interval.
 """
 
 import math
