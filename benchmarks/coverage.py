@@ -335,8 +335,7 @@ def _of_two_rates(pairs: int) -> Iterable[Line]:
                 yield Line(
                     name=f"two rates of {family[0]} to {family[1]} ({name})",
                     size=f"{n} and {m}",
-                    # Counts of two groups of ten are so coarse that small rates are covered a point more.
-                    held=min(n, m) >= SMALLEST and (family[0] >= 0.05 or n + m > 2 * SMALLEST),
+                    held=min(n, m) >= SMALLEST,
                     coverage=float(np.mean(covered)),
                 )
 

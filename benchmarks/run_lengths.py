@@ -63,10 +63,18 @@ def shares(rng: np.random.Generator, count: int) -> Windows:
     return (rng.binomial(rows, rates) / rows).tolist(), {"rows": rows, "scale": Scale.RATE}
 
 
+def shares_of_normal_rates(rng: np.random.Generator, count: int) -> Windows:
+    """The same of rates that are normal themselves: skewed on the scale on which a chart takes them for normal."""
+    rows = rng.integers(500, 2001, count)
+    rates = np.clip(rng.normal(0.2, 0.02, count), 0.0, 1.0)
+    return (rng.binomial(rows, rates) / rows).tolist(), {"rows": rows, "scale": Scale.RATE}
+
+
 WINDOWS: Mapping[str, Callable[[np.random.Generator, int], Windows]] = {
     "windows alike": alike,
     "means of 100 to 1,000 rows": measured,
     "shares of 500 to 2,000 rows": shares,
+    "shares of normal rates": shares_of_normal_rates,
 }
 
 
