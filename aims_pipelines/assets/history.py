@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from aims_pipelines.assets.measuring import with_pairs_of
@@ -98,7 +98,7 @@ class Known:
 
     Args:
         head: The version of its partition that is current.
-        current: Profile of that version.
+        current_rows: Rows of that version.
         reference: Profile that drift is judged against.
         references: Versions whose rows that profile is of.
         preceding: Profiles of windows before it, newest first, for pooling.
@@ -107,7 +107,7 @@ class Known:
     """
 
     head: "Version | None"
-    current: "Profile | None"
+    current_rows: int | None
     reference: "Profile | None"
     references: "tuple[Version, ...]"
     preceding: "tuple[Profile, ...]"
@@ -126,11 +126,12 @@ def known_before(record: "DatasetRecord", limits: "Limits", *, partition: str, e
     mine = [version for version in published if version.partition == partition]
     head = mine[-1] if mine else None
     references = _references(published, limits, partition)
-    profile = cache(partial(earlier.profile, record.id))  # reference and current version are often the same
     return Known(
         head=head,
-        current=profile(head.digest) if head else None,
-        reference=merged_profile(references, profile, shared_only=True) if references else None,
+        current_rows=head.rows if head else None,
+        reference=merged_profile(references, partial(earlier.profile, record.id), shared_only=True)
+        if references
+        else None,
         references=references,
         preceding=_preceding(
             record.id,

@@ -140,7 +140,7 @@ def judge_table(
         missing_inputs=facts.missing_inputs,
         reference=known.reference,
         reference_digest=known.reference_digest,
-        current=known.current,
+        current_rows=known.current_rows,
         preceding=known.preceding,
         history=known.history,
         others={

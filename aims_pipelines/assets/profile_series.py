@@ -185,7 +185,7 @@ def _window(
             now=now,
             reference=known.reference,
             reference_digest=known.reference_digest,
-            current=known.current,
+            current_rows=known.current_rows,
             preceding=known.preceding,
             history=known.history,
         )

@@ -165,7 +165,7 @@ class _Scene:
             missing_inputs=item.missing_inputs,
             reference=facts.reference,
             reference_digest=facts.reference_digest,
-            current=facts.current,
+            current_rows=facts.current_rows,
             preceding=facts.preceding,
             history=facts.history,
             others=facts.others,
@@ -246,11 +246,12 @@ def _recorded(item: "Judged") -> "dict[str, Recorded]":
 
 def _same_but_limits(one: Candidate, other: Candidate) -> bool:
     """Whether two candidates differ in nothing but their limits; profiles are told apart by identity."""
-    pairs = [(one.reference, other.reference), (one.current, other.current), (one.profile, other.profile)]
+    pairs = [(one.reference, other.reference), (one.profile, other.profile)]
     pairs += zip(one.preceding, other.preceding, strict=False)
     pairs += [(profile, other.others.get(name)) for name, profile in one.others.items()]
     return (
         one.record == other.record
+        and one.current_rows == other.current_rows
         and len(one.preceding) == len(other.preceding)
         and one.others.keys() == other.others.keys()
         and one.history == other.history

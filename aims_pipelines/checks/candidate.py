@@ -89,7 +89,7 @@ class Candidate:
         missing_inputs: Declared upstream assets for which no admitted version was given.
         reference: Profile of the reference version, or of several together; ``None`` before the first publication.
         reference_digest: Its data version; empty before the first publication, and where it is several versions.
-        current: Profile of the version that is current now, ``None`` before the first publication.
+        current_rows: Rows of the version that is current now, ``None`` before the first publication.
         preceding: Profiles of the windows before this one, newest first, for pooling; windows that drift alone kept out
             included, or pooling could never start.
         history: Published versions that the record's control charts go over, the oldest first.
@@ -112,7 +112,7 @@ class Candidate:
     missing_inputs: tuple[str, ...] = ()
     reference: "Profile | None" = None
     reference_digest: str = ""
-    current: "Profile | None" = None
+    current_rows: int | None = None
     preceding: "tuple[Profile, ...]" = ()
     history: tuple[Published, ...] = ()
     others: "Mapping[str, Profile]" = field(default_factory=dict)

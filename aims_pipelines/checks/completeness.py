@@ -42,9 +42,9 @@ def _rows(candidate: Candidate) -> Finding:
 
 
 def _loss(candidate: Candidate) -> list[Finding]:
-    if candidate.current is None or candidate.current.rows == 0:
+    if not candidate.current_rows:
         return []
-    before, now, most = candidate.current.rows, candidate.profile.rows, candidate.limits.max_row_loss
+    before, now, most = candidate.current_rows, candidate.profile.rows, candidate.limits.max_row_loss
     loss = max(0.0, (before - now) / before)
     passed = loss <= most
     return [

@@ -84,7 +84,7 @@ def profile_for(table: pa.Table, record: DatasetRecord) -> Profile:
 
 @pytest.fixture(scope="session")
 def build() -> Builder:
-    """Build a candidate from a table; ``reference``, ``current``, ``others`` and ``preceding`` are tables too."""
+    """Build a candidate from a table; ``reference``, ``others`` and ``preceding`` are tables too."""
 
     def build(
         table: pa.Table,
@@ -93,7 +93,6 @@ def build() -> Builder:
         record: Mapping[str, Any] | None = None,
         limits: Mapping[str, Any] | None = None,
         reference: pa.Table | None = None,
-        current: pa.Table | None = None,
         preceding: Iterable[pa.Table] = (),
         others: Mapping[str, pa.Table] | None = None,
         **facts: Any,
@@ -113,7 +112,6 @@ def build() -> Builder:
                 "code_version": "1",
                 "source_digest": "sha256:" + "0" * 64,
                 "reference": None if reference is None else profile_for(reference, the_record),
-                "current": None if current is None else profile_for(current, the_record),
                 "preceding": tuple(profile_for(item, the_record) for item in preceding),
                 "others": {name: profile_for(item, the_record) for name, item in (others or {}).items()},
                 **facts,

@@ -121,7 +121,7 @@ def test_limits_that_are_not_numbers_never_pass(build):
     names = ["max_row_loss", "max_duplicate_rows", "max_outliers", "min_group_share", "max_label_rate_gap"]
     names += ["max_proxy_strength", "drift_effect", "min_rows", "min_group_size"]
     spoilt = candidate.limits.model_copy(update=dict.fromkeys(names, nan))
-    found = answers(judge_dataset(replace(candidate, limits=spoilt, current=candidate.reference)))
+    found = answers(judge_dataset(replace(candidate, limits=spoilt, current_rows=candidate.reference.rows)))
     for name in (
         "completeness",
         "uniqueness",
@@ -177,7 +177,13 @@ def test_no_check_passes_on_an_empty_table(build, table, positive, same):
     earlier = table if same else None
     record = record_about(table, positive)
     judgement = judge_dataset(
-        build(table, record=record, reference=earlier, current=earlier, others={"holdout": table})
+        build(
+            table,
+            record=record,
+            reference=earlier,
+            current_rows=table.num_rows if same else None,
+            others={"holdout": table},
+        )
     )
     assert judgement.verdicts
     assert not [verdict.check for verdict in judgement.verdicts if verdict.status is Status.PASS]
@@ -191,7 +197,7 @@ def test_no_check_passes_on_an_empty_table(build, table, positive, same):
 )
 def test_nothing_raises_and_a_handful_of_rows_is_never_published(build, table, positive, against):
     record = record_about(table, positive)
-    candidate = build(table, record=record, current=table, others={"holdout": table})
+    candidate = build(table, record=record, current_rows=table.num_rows, others={"holdout": table})
     judgement = judge_dataset(replace(candidate, reference=build(against).profile))
     found = answers(judgement)
     assert set(found) == set(DATASET_CHECK_NAMES)

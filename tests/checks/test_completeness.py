@@ -20,7 +20,7 @@ def test_losing_more_rows_than_allowed_against_the_current_version_fails(
     build, answer, finding, rows, status
 ):
     table = pa.concat_tables([HUNDRED, HUNDRED]).slice(0, rows)
-    candidate = build(table, current=HUNDRED, limits={"min_rows": 1, "max_row_loss": 0.2})
+    candidate = build(table, current_rows=HUNDRED.num_rows, limits={"min_rows": 1, "max_row_loss": 0.2})
     assert finding(answer("completeness", candidate), "current version").status is status
 
 

@@ -54,7 +54,7 @@ class Project:
                 model=self.window,
                 record=self.record,
                 reference=self.reference,
-                current=self.reference,
+                current_rows=self.reference.num_rows,
             )
         )
 

@@ -55,7 +55,7 @@ LIMITS = {"max_age_days": 30, "max_outliers": 1.0}
 
 @pytest.fixture
 def candidate(build):
-    return build(wordy(), record=RECORD, limits=LIMITS, reference=wordy(), current=wordy())
+    return build(wordy(), record=RECORD, limits=LIMITS, reference=wordy(), current_rows=wordy().num_rows)
 
 
 def test_with_its_rows_a_check_answers_as_it_does_to_the_gate(candidate):
