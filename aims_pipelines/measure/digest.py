@@ -32,6 +32,7 @@ from aims_pipelines.measure.lowering import (
     text_buffers,
     validity,
 )
+from aims_pipelines.measure.scratch import BLOCK
 
 _LONGEST = (1 << 32) - 1
 
@@ -63,13 +64,8 @@ class ColumnDigest:
         kind = self._type
         if pa.types.is_string(kind) or pa.types.is_binary(kind):
             data, offsets = text_buffers(array)
-            lengths = np.diff(offsets)
-            if len(lengths) and int(lengths.max()) > _LONGEST:
-                found = f"{int(lengths.max())} bytes"
-                raise BadInput(
-                    Fault(where=f"column {self._name!r}", expected="cells below 4 GiB", found=found)
-                )
-            self._lengths.update(lengths.astype("<u4").data)
+            for start in range(0, len(array), BLOCK):
+                self._take_lengths(np.diff(offsets[start : start + BLOCK + 1]))
             self._values.update(data.data)
         elif pa.types.is_decimal(kind) or pa.types.is_fixed_size_binary(kind):
             wide = array.cast(kind) if pa.types.is_decimal(kind) else array
@@ -81,6 +77,12 @@ class ColumnDigest:
                 self._values.update(bytes_[wide.offset * width : (wide.offset + len(wide)) * width].data)
         else:
             self._values.update(_clean(fixed_width(array)).data)
+
+    def _take_lengths(self, lengths: NDArray[np.integer]) -> None:
+        if (longest := int(lengths.max())) > _LONGEST:
+            where = f"column {self._name!r}"
+            raise BadInput(Fault(where=where, expected="cells below 4 GiB", found=f"{longest} bytes"))
+        self._lengths.update(lengths.astype("<u4", copy=False).view(np.uint8).data)
 
     def digest(self) -> bytes:
         """SHA-256 of the column."""

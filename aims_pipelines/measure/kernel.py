@@ -14,9 +14,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from aims_pipelines.core.errors import BadInput, Fault
-from aims_pipelines.measure.cells import Layout, laid_out
+from aims_pipelines.measure.cells import Cells, Layout, laid_out
 from aims_pipelines.measure.digest import ColumnDigest, table_digest
-from aims_pipelines.measure.grouping import Grouping, group_faults
+from aims_pipelines.measure.grouping import Fold, Grouping, group_faults
 from aims_pipelines.measure.labels import LabelCell, LabelTally
 from aims_pipelines.measure.lowering import (
     Codes,
@@ -28,6 +28,8 @@ from aims_pipelines.measure.lowering import (
     logical_type,
     lower,
     one_array,
+    plain,
+    plain_strings,
 )
 from aims_pipelines.measure.numbers import NumberCell, NumberTally
 from aims_pipelines.measure.pairing import (
@@ -55,6 +57,24 @@ class Measured:
 
     profile: Profile
     digest: str
+
+
+class _Column:
+    """A column over one window, and a form of it that is cheaper to measure if there is one."""
+
+    __slots__ = ("array", "measured")
+
+    def __init__(self, array: pa.Array, measured: pa.Array | None = None) -> None:
+        self.array = array
+        self.measured = array if measured is None else measured
+
+    @classmethod
+    def encoded(cls, array: pa.Array) -> "_Column":
+        """A column that is measured more than once: texts are told apart only the first time."""
+        if not pa.types.is_string(logical_type(array.type)):
+            return cls(array)
+        texts = plain_strings(plain(array))
+        return cls(array, texts if pa.types.is_dictionary(texts.type) else texts.dictionary_encode())
 
 
 class Pass:
@@ -123,18 +143,16 @@ class Pass:
                     pa.default_memory_pool().release_unused()
 
     def _take(self, window: Window, pool: ThreadPoolExecutor, workers: int) -> None:
-        read: dict[int, pa.Array] = {}
-        layouts = self._layouts(window, read)
+        read = self._grouped_by(window, pool)
+        layouts = self._layouts(window, read, pool)
         jobs = iter(range(len(self._columns)))
         coded: dict[str, Coded] = {}
 
         def work(_: int) -> list[NDArray[np.uint64]]:
             sums = [np.zeros(window.rows, np.uint64) for _ in self._targets]
             for index in jobs:  # shared: whoever is free takes the next column
-                array = read.get(index)
-                self._column(
-                    index, self._read(window, index) if array is None else array, layouts, sums, coded
-                )
+                column = read.pop(index, None) or _Column(self._read(window, index))
+                self._column(index, column, layouts, sums, coded)
             return sums
 
         parts = list(pool.map(work, range(workers)))
@@ -150,36 +168,45 @@ class Pass:
         _, path, _ = self._columns[index]
         return one_array(descend(window.column(path[0]), path[1:]))
 
-    def _layouts(self, window: Window, read: dict[int, pa.Array]) -> tuple[Layout, ...]:
+    def _grouped_by(self, window: Window, pool: ThreadPoolExecutor) -> "dict[int, _Column]":
+        """The columns of the groupings, texts encoded once for all that need it."""
         names = [name for name, _, _ in self._columns]
-        assigned = []
-        for number, grouping in enumerate(self._groupings):
-            places = [names.index(name) for name in grouping.spec.columns]
-            for place in places:
-                if place not in read:
-                    read[place] = self._read(window, place)
-            cells, folds = grouping.assign([read[place] for place in places])
+        wanted = dict.fromkeys(
+            names.index(name) for grouping in self._groupings for name in grouping.spec.columns
+        )
+        columns = pool.map(lambda place: _Column.encoded(self._read(window, place)), wanted)
+        return dict(zip(wanted, columns, strict=True))
+
+    def _layouts(
+        self, window: Window, read: "dict[int, _Column]", pool: ThreadPoolExecutor
+    ) -> tuple[Layout, ...]:
+        names = [name for name, _, _ in self._columns]
+
+        def assign(grouping: Grouping) -> tuple[Cells, list[Fold]]:
+            return grouping.assign([read[names.index(name)].measured for name in grouping.spec.columns])
+
+        assigned = list(pool.map(assign, self._groupings))
+        for number, (_, folds) in enumerate(assigned):
             for source, target in folds:
                 for tally in self._tallies:
                     if tally is not None:
                         tally.fold(number, source, target)
-            assigned.append(cells)
-        return laid_out(assigned, window.rows)
+        return laid_out([cells for cells, _ in assigned], window.rows)
 
     def _column(
         self,
         index: int,
-        array: pa.Array,
+        column: "_Column",
         layouts: tuple[Layout, ...],
         sums: list[NDArray[np.uint64]],
         coded: dict[str, Coded],
     ) -> None:
         digest, tally = self._digests[index], self._tallies[index]
         if digest is not None:
-            digest.update(array)
+            digest.update(column.array)
         wanted = [total for total, target in zip(sums, self._targets, strict=True) if index in target]
         salt = self._salts[index]
-        lowered = lower(array) if tally is not None else None
+        lowered = lower(column.measured) if tally is not None else None
         name = self._columns[index][0]
         if isinstance(tally, NumberTally) and isinstance(lowered, Numbers):
             tally.add(lowered, layouts)

@@ -247,18 +247,18 @@ def fixed_width(array: pa.Array) -> NDArray[Any]:
     return np.frombuffer(array.buffers()[1], f"<{code}{width}")[array.offset : array.offset + len(array)]
 
 
-def text_buffers(array: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Bytes and offsets of a string or binary array of either offset width; nulls among them are empty or
+def text_buffers(array: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.integer]]:
+    """Bytes and offsets from 0 of a string or binary array, in its offset width; nulls among them are empty or
     garbage."""
     wide = pa.types.is_large_string(array.type) or pa.types.is_large_binary(array.type)
     if len(array) == 0:
         return np.zeros(0, np.uint8), np.zeros(1, np.int64)
-    raw = np.frombuffer(array.buffers()[1], np.int64 if wide else np.int32)[array.offset :][: len(array) + 1]
-    offsets = raw.astype(np.int64)
+    width = np.dtype(np.int64 if wide else np.int32)
+    raw: NDArray[np.integer] = np.frombuffer(array.buffers()[1], width)[array.offset :][: len(array) + 1]
+    first, last = int(raw[0]), int(raw[-1])
     content = array.buffers()[2]
     data = np.frombuffer(content, np.uint8) if content is not None and content.size else np.zeros(0, np.uint8)
-    data = data[offsets[0] : offsets[-1]]
-    return data, offsets - offsets[0]
+    return data[first:last], raw - first if first else raw
 
 
 def plain_strings(array: pa.Array) -> pa.Array:

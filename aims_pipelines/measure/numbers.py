@@ -17,7 +17,7 @@ from aims_pipelines.measure.cells import CountTable, Layout, Segment
 from aims_pipelines.measure.lowering import Numbers
 from aims_pipelines.measure.scratch import BLOCK, SCRATCH
 from aims_pipelines.measure.stepped import Steps
-from aims_pipelines.stats.bins import MANTISSA_BITS, gather
+from aims_pipelines.stats.bins import MANTISSA_BITS
 from aims_pipelines.stats.moments import NO_MOMENTS, add_moments, moments_of
 from aims_pipelines.stats.profile import Distribution, Moments
 
@@ -47,9 +47,11 @@ class NumberTally:
         self._nulls = [CountTable() for _ in range(groupings)]  # one slot for nulls, one for NaNs
         self._moments: list[dict[int, Moments]] = [{} for _ in range(groupings)]
         self._slots: Atoms | Bins | Steps = Atoms()
+        self._order: tuple[Floats, Slots] | None = None
 
     def add(self, numbers: Numbers, layouts: Sequence[Layout]) -> None:
         """Take in a window of the column, laid out by the cells of every grouping."""
+        self._order = None
         for layout in layouts:
             for segment in layout.segments:
                 self._add_segment(numbers, layout, segment)
@@ -132,13 +134,21 @@ class NumberTally:
         """All that is known of the column: its cells under the first grouping together."""
         return self._described(0, self._counts[0].total(), self._nulls[0].total(), sorted(self._moments[0]))
 
-    def _described(self, grouping: int, counts: Slots, missing: Slots, cells: list[int]) -> NumberCell:
+    def _gathered(self, counts: Slots) -> tuple[Floats, Slots]:
+        """Occupied points in order with their counts; the order is found once for all cells."""
         slots = self._slots
         points = slots.values if isinstance(slots, Atoms) else slots.points
-        padded = _padded(counts, len(points))
-        if isinstance(slots, Bins):
-            points, padded = points[1:], padded[1:]
-        points, padded = gather(points, padded)
+        if self._order is None:
+            self._order = np.unique(points, return_inverse=True)
+        ordered, places = self._order
+        total = np.zeros(len(ordered), np.int64)
+        np.add.at(total, places, _padded(counts, len(points)))
+        kept = total > 0  # slot 0 of bins is never counted
+        return ordered[kept], total[kept]
+
+    def _described(self, grouping: int, counts: Slots, missing: Slots, cells: list[int]) -> NumberCell:
+        slots = self._slots
+        points, padded = self._gathered(counts)
         if isinstance(slots, Atoms):
             moments = moments_of(points, padded)
         else:

@@ -13,19 +13,22 @@ class UnpackableError(ValueError):
 
 def pack_unsigned(values: NDArray[np.uint64]) -> bytes:
     """Pack 64-bit numbers, small ones into fewer bytes (LEB128: 7 bits a byte, low ones first)."""
-    values = values.astype(U64)
-    lengths = np.ones(len(values), np.int64)
-    for power in range(1, _MOST_BYTES):
-        lengths += values >= U64(1) << U64(7 * power)
-    ends = np.cumsum(lengths)
-    packed = np.zeros(int(ends[-1]) if len(ends) else 0, np.uint8)
-    starts = ends - lengths
-    for position in range(int(lengths.max()) if len(lengths) else 0):
-        longer = lengths > position
-        part = (values[longer] >> U64(7 * position)) & U64(0x7F)
-        more = (lengths[longer] > position + 1).astype(np.uint8) << 7
-        packed[starts[longer] + position] = part.astype(np.uint8) | more
-    return packed.tobytes()
+    if not len(values):
+        return b""
+    longest = max(1, -(-int(values.max()).bit_length() // 7))
+    if longest == 1:
+        return values.astype(np.uint8).tobytes()
+    # As many bytes for each as the largest takes, of which those up to its own end are kept.
+    rows = np.empty((len(values), longest), np.uint8)
+    kept = np.ones((len(values), longest), np.bool_)
+    left = values.astype(U64)
+    for position in range(longest):
+        rows[:, position] = left & U64(0x7F)
+        left >>= U64(7)
+        if position + 1 < longest:
+            more = np.not_equal(left, 0, out=kept[:, position + 1])
+            rows[:, position] |= more.view(np.uint8) << 7
+    return rows[kept].tobytes()
 
 
 def unpack_unsigned(data: bytes, count: int) -> NDArray[np.uint64]:

@@ -10,6 +10,8 @@ from aims_pipelines.core.errors import BadInput, Fault
 
 #: Rows of a window where the source does not say.
 WINDOW_ROWS = 1 << 18
+#: Rows of a window of a table that is in memory anyway: what is done once a window and group is then done less often.
+SLICE_ROWS = 1 << 20
 
 
 class Window(Protocol):
@@ -70,8 +72,8 @@ def windows_of(source: object) -> tuple[pa.Schema, Iterator[Window]]:
 
 
 def _slices(table: pa.Table) -> Iterator[Window]:
-    for start in range(0, table.num_rows, WINDOW_ROWS):
-        yield TableWindow(table.slice(start, WINDOW_ROWS))
+    for start in range(0, table.num_rows, SLICE_ROWS):
+        yield TableWindow(table.slice(start, SLICE_ROWS))
 
 
 def _chained(first: pa.RecordBatch, rest: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

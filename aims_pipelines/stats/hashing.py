@@ -48,7 +48,7 @@ def below_unbounded(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return np.minimum(values, _LARGEST, out=values)
 
 
-def hash_texts(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> NDArray[np.uint64]:
+def hash_texts(data: NDArray[np.uint8], offsets: NDArray[np.integer]) -> NDArray[np.uint64]:
     """Hash byte strings that lie end to end.
 
     Up to ``WORDWISE`` bytes: the length, then each (at least one) 8-byte little-endian word, zero padded, is
@@ -61,6 +61,7 @@ def hash_texts(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> NDArray[n
     Returns:
         One hash a string, shape (n,), none of them 2**64 - 1.
     """
+    offsets = offsets.astype(np.int64, copy=False)
     starts, lengths = offsets[:-1], np.diff(offsets)
     hashes = mix((lengths.astype(U64) + U64(1)) * _GOLDEN)
     if not len(lengths):

@@ -167,5 +167,5 @@ def test_windows_do_not_show_in_the_digest(monkeypatch: pytest.MonkeyPatch) -> N
         }
     )
     whole = content_digest(table)
-    monkeypatch.setattr(windows, "WINDOW_ROWS", 37)
+    monkeypatch.setattr(windows, "SLICE_ROWS", 37)
     assert content_digest(table) == whole

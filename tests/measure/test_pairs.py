@@ -150,7 +150,7 @@ def test_windows_and_threads_make_no_difference(
     table = make_table(4, 5000)
     wanted = [("sex", "heavy"), ("far", "word"), ("few", "yes")]
     whole = profile_table(table, pairs=wanted)
-    monkeypatch.setattr(windows, "WINDOW_ROWS", 300)
+    monkeypatch.setattr(windows, "SLICE_ROWS", 300)
     run = Pass(table.schema, pairs=wanted)
     run.run(windows_of(table)[1], threads=threads)
     assert_same_profile(run.result().profile, whole)
