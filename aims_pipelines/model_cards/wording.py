@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from aims_pipelines.model_cards.document import Comparison, Figure, GroupFigures, ModelCard, Rate
+from aims_pipelines.model_cards.document import Figure, GroupFigures, ModelCard, Rate
 
 _NAMES = {
     "roc_auc": "Ranking quality (ROC AUC)",
@@ -168,44 +168,25 @@ def _certainty(figure: Figure, card: ModelCard) -> str:
 
 
 def _attribute(card: ModelCard, attribute: str, groups: Sequence[GroupFigures]) -> Iterable[str]:
+    """Decisions, and the kind of error that differs most: the tables of the card show the rest."""
     positive = card.identity.positive
+    errors = {
+        "true_positive_rate": f"of 100 who really are {positive} it finds",
+        "false_positive_rate": "of 100 others it wrongly flags",
+        "precision": f"of 100 that it takes for {positive} it is right about",
+    }
+    widest = max(errors, key=lambda name: _spread(groups, name))
     ranges = [
         _range(groups, "selection_rate", f"of 100 people it predicts {positive} for", percent),
-        _range(groups, "true_positive_rate", f"of 100 who really are {positive} it finds", percent),
-        _range(groups, "false_positive_rate", "of 100 others it wrongly flags", percent),
-        _range(groups, "precision", f"of 100 that it takes for {positive} it is right about", percent),
-        _range(groups, "metric", f"{_metric_word(card)} is", number),
+        _range(groups, widest, errors[widest], percent),
     ]
+    if not any(ranges):
+        ranges = [_range(groups, "metric", f"{_metric_word(card)} is", number)]
     if any(ranges):
         yield f"By {attribute}: {'; '.join(part for part in ranges if part)}."
-    for item in card.comparisons:
-        if item.attribute == attribute and (sentence := _comparison(item, positive)):
-            yield f"By {attribute}: {sentence}."
     small = [group.level for group in groups if group.metric is None]
     if small:
         yield f"By {attribute}: too few cases to say how well it does for {_listed(small)}."
-
-
-def _comparison(item: Comparison, positive: str) -> str:
-    """A comparison that the ranges do not show already."""
-    if item.measure == "selection rate" and item.ratio is not None and item.ratio.value < 1:
-        return (
-            f"among equally many people of each, it predicts {positive} for {percent(item.ratio.value)} "
-            f"({item.lowest}) for every 100 ({item.highest})"
-        )
-    if item.measure == "bias amplification" and item.gap is not None:
-        points = f"{abs(100 * item.gap.value):.1f} percentage points"
-        word = "larger" if item.gap.value > 0 else "smaller"
-        return (
-            f"the gap between {item.highest} and {item.lowest} is {points} {word} in its decisions than in what "
-            "really happened"
-        )
-    if item.measure == "group calibration" and item.ratio is not None:
-        return (
-            f"its probabilities are farthest from the truth for {item.lowest}, where what they promise and what came "
-            f"differ by {percent(1 - item.ratio.value)} %"
-        )
-    return ""
 
 
 def compared_measure(name: str, card: ModelCard) -> str:
@@ -221,9 +202,18 @@ def compared_measure(name: str, card: ModelCard) -> str:
     }.get(name, name)
 
 
+def _known(groups: Sequence[GroupFigures], name: str) -> list[tuple[float, str]]:
+    return [(rate.value, group.level) for group in groups if (rate := getattr(group, name)) is not None]
+
+
+def _spread(groups: Sequence[GroupFigures], name: str) -> float:
+    values = [value for value, _ in _known(groups, name)]
+    return max(values) - min(values) if values else 0.0
+
+
 def _range(groups: Sequence[GroupFigures], name: str, said: str, shown: Callable[[float], str]) -> str:
     """The lowest and the highest figure among the groups, with the groups' names."""
-    known = [(rate.value, group.level) for group in groups if (rate := getattr(group, name)) is not None]
+    known = _known(groups, name)
     if len(known) < 2:
         return ""
     (low, lowest), (high, highest) = min(known), max(known)

@@ -90,15 +90,18 @@ def test_the_first_half_page_says_what_a_manager_asks(card):
         "What is it for?",
         "93 times out of 100",
         "of 100 who really are >50K it finds 55 (Female) to 64 (Male)",
-        "of 100 that it takes for >50K it is right about 77 (Male) to 79 (Female)",
-        "among equally many people of each, it predicts >50K for 31 (Female) for every 100 (Male)",
-        "the gap between Male and Female is 2.1 percentage points smaller in its decisions",
-        "its probabilities are farthest from the truth for Female",
+        "of 100 people it predicts >50K for 7.7 (Female) to 25 (Male)",
         "Accepted until 2026-12-01",
         "What must it not be used for?",
         "Credit, employment, tax",
     ):
         assert said in text
+
+
+def test_the_first_half_page_names_the_error_that_differs_most_and_no_other(card):
+    text = " ".join(Page(to_html(card).decode()).text)
+    assert "of 100 others it wrongly flags" not in text
+    assert "it is right about" not in text
 
 
 def test_both_forms_say_how_far_apart_groups_are_and_what_is_required(card):
