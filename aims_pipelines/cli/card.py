@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from aims_pipelines.cli.answers import OverwriteOption
 from aims_pipelines.cli.model_reference import REFERENCE_HELP, resolve
 from aims_pipelines.cli.outlet import output_faults, patience, write_text
 from aims_pipelines.core.errors import BadInput
@@ -28,7 +29,7 @@ def card(
     out: Annotated[
         Path | None, typer.Option("--out", help="File to write to, instead of printing.", metavar="FILE")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Print the model card of a registered version, or write it to a file.
 

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aims_pipelines.cli.outlet import output_faults, patience, write_text
+from aims_pipelines.cli.answers import OutOption, OverwriteOption, answer
+from aims_pipelines.cli.outlet import output_faults, patience
 from aims_pipelines.core.errors import BadInput, Fault
 from aims_pipelines.core.verdict import Status
 
 if TYPE_CHECKING:
     from aims_pipelines.measure.charting import StatisticChart
     from aims_pipelines.stats.profile import Profile
-
-EXIT_CODES = {Status.PASS: 0, Status.FAIL: 1, Status.INCONCLUSIVE: 3}
 
 
 class Format(StrEnum):
@@ -77,8 +76,8 @@ def chart(  # noqa: PLR0917 - the options of a command
         float, typer.Option("--allowance", help="Of a cusum: shift to let pass, in standard deviations.")
     ] = 0.5,
     form: Annotated[Format, typer.Option("--format", help="How to print the result.")] = Format.TEXT,
-    out: Annotated[Path | None, typer.Option("--out", help="File to write to instead of printing.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+    out: OutOption = None,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Watch a statistic over a series of profiles: is it in control, and since when not?
 
@@ -106,12 +105,7 @@ def chart(  # noqa: PLR0917 - the options of a command
         made = charts(windows, of, how, where="--of")
     status = status_of(made)
     text = _printed(made, form, source=source, status=status, run_length=run_length, to_file=out is not None)
-    if out is None:
-        typer.echo(text.removesuffix("\n"))
-    else:
-        write_text(out, text)
-        typer.echo(f"{out}: {status.value}")
-    raise typer.Exit(EXIT_CODES[status])
+    answer(text, status, out=out)
 
 
 def _faults(series: Sequence[Path], dataset: str | None, of: Sequence[str], form: Format) -> Iterator[Fault]:

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
+from aims_pipelines.cli.answers import COLOURS
 from aims_pipelines.core.verdict import Status
 
 if TYPE_CHECKING:
     from aims_pipelines.measure.charting import StatisticChart
     from aims_pipelines.stats.control_charts import ControlChart, Point
 
-_COLOURS = {Status.PASS: "green", Status.FAIL: "red", Status.INCONCLUSIVE: "yellow"}
 _HEIGHT, _MARGIN, _FILE_WIDTH, _MOST_SIGNALS = 11, 13, 100, 12
 _SIGNS = {"reference": "o", "in control": "*", "signal": "X", "recovering": "+", "unknown": "?"}
 
@@ -43,7 +43,7 @@ def text(made: "Sequence[StatisticChart]", *, run_length: float, to_file: bool) 
         console.print(
             f"{chart.status.value}: {chart.reason}",
             markup=False,
-            style=_COLOURS[chart.status],
+            style=COLOURS[chart.status],
             soft_wrap=True,
         )
         console.print("")

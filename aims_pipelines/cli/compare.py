@@ -2,14 +2,22 @@
 
 import json
 from datetime import UTC, datetime
-from enum import StrEnum
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aims_pipelines.cli.outlet import names, output_faults, pairs, patience, write_text
+from aims_pipelines.cli.answers import (
+    COLOURS,
+    NullValuesOption,
+    OutOption,
+    OverwriteOption,
+    PageFormat,
+    PageFormatOption,
+    answer,
+)
+from aims_pipelines.cli.outlet import names, output_faults, pairs, patience
 from aims_pipelines.cli.terms import Terms
 from aims_pipelines.core.errors import BadInput
 from aims_pipelines.core.verdict import Finding, Status
@@ -18,20 +26,10 @@ if TYPE_CHECKING:
     from aims_pipelines.measure import Comparison
     from aims_pipelines.stats.attribution import Contribution
 
-EXIT_CODES = {Status.PASS: 0, Status.FAIL: 1, Status.INCONCLUSIVE: 3}
-_COLOURS = {Status.PASS: "green", Status.FAIL: "red", Status.INCONCLUSIVE: "yellow"}
 _SHORT_UNITS = {"standard deviations": " sd", "correlation": " r", "fraction": "", "": ""}
 _FILE_WIDTH = 132
 _MOST_REASONS = 12
 _MOST_GROUPS = 3
-
-
-class Format(StrEnum):
-    """How a result is printed."""
-
-    TEXT = "text"
-    JSON = "json"
-    HTML = "html"
 
 
 def compare(  # noqa: PLR0917 - the options of a command
@@ -60,13 +58,10 @@ def compare(  # noqa: PLR0917 - the options of a command
         Path | None,
         typer.Option("--policy", help="Dataset or policy record whose limits apply.", metavar="FILE"),
     ] = None,
-    null_values: Annotated[
-        list[str] | None,
-        typer.Option("--null-values", help="Text that means missing, such as '?'; may be repeated."),
-    ] = None,
-    form: Annotated[Format, typer.Option("--format", help="How to print the result.")] = Format.TEXT,
-    out: Annotated[Path | None, typer.Option("--out", help="File to write to instead of printing.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+    null_values: NullValuesOption = None,
+    form: PageFormatOption = PageFormat.TEXT,
+    out: OutOption = None,
+    overwrite: OverwriteOption = False,
     show_values: Annotated[
         bool,
         typer.Option(
@@ -99,9 +94,9 @@ def compare(  # noqa: PLR0917 - the options of a command
             null_values=tuple(null_values or ()),
         )
     notes = (*comparison.notes, *terms.notes)
-    if form is Format.JSON:
+    if form is PageFormat.JSON:
         text = _json(comparison, reference, current, notes)
-    elif form is Format.HTML:
+    elif form is PageFormat.HTML:
         from aims_pipelines.reports.drift_page import drift_page
 
         text = drift_page(
@@ -114,12 +109,7 @@ def compare(  # noqa: PLR0917 - the options of a command
         )
     else:
         text = _text(comparison, notes, width=_FILE_WIDTH if out is not None else None)
-    if out is None:
-        typer.echo(text.removesuffix("\n"))
-    else:
-        write_text(out, text)
-        typer.echo(f"{out}: {comparison.status.value}")
-    raise typer.Exit(EXIT_CODES[comparison.status])
+    answer(text, comparison.status, out=out)
 
 
 def _terms(policy: Path | None) -> Terms:
@@ -208,7 +198,7 @@ def _text(comparison: "Comparison", notes: tuple[str, ...], *, width: int | None
     for finding in shown:
         unit = _SHORT_UNITS.get(finding.unit, f" {finding.unit}")
         table.add_row(
-            f"[{_COLOURS[finding.status]}]{finding.status.value}[/]",
+            f"[{COLOURS[finding.status]}]{finding.status.value}[/]",
             escape(finding.target or "(the table)"),
             escape(finding.measure),
             _number(finding.observed, unit),
@@ -224,7 +214,7 @@ def _text(comparison: "Comparison", notes: tuple[str, ...], *, width: int | None
     problems = [finding for finding in comparison.findings if finding.status is not Status.PASS]
     for finding in problems[:_MOST_REASONS]:
         line = f"{finding.status.value}: {finding.target or 'the table'}: {finding.reason}"
-        console.print(line, markup=False, style=_COLOURS[finding.status], soft_wrap=True)
+        console.print(line, markup=False, style=COLOURS[finding.status], soft_wrap=True)
     if len(problems) > _MOST_REASONS:
         console.print(f"… and {len(problems) - _MOST_REASONS} more, as in the table.")
     for place, one in enumerate(comparison.attribution[:_MOST_REASONS], 1):

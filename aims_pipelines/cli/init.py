@@ -8,6 +8,7 @@ from typing import Annotated, Literal, cast
 
 import typer
 
+from aims_pipelines.cli.answers import NullValuesOption
 from aims_pipelines.core.errors import BadInput, Fault
 
 
@@ -45,10 +46,7 @@ def init(  # noqa: PLR0917 - the options of a command
             help="Favourable or flagged value of the label; by default yes, true or 1, else the rarer.",
         ),
     ] = None,
-    null_values: Annotated[
-        list[str] | None,
-        typer.Option("--null-values", help="Text that means missing, such as '?'; may be repeated."),
-    ] = None,
+    null_values: NullValuesOption = None,
 ) -> None:
     """Write a ready project for a table: records, pipeline, and a suite of expectations.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aims_pipelines.cli.formats import Format
+from aims_pipelines.cli.answers import Format, FormatOption
 from aims_pipelines.core.errors import BadInput, Fault
 from aims_pipelines.core.seams import printable
 
@@ -47,7 +47,6 @@ KeptOption = Annotated[
         help="A checkpoint that was kept elsewhere, or a file with it; repeatable.",
     ),
 ]
-FormatOption = Annotated[Format, typer.Option("--format", help="How to print the result.")]
 
 
 @app.command()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aims_pipelines.cli.formats import Format
+from aims_pipelines.cli.answers import Format, FormatOption
 from aims_pipelines.cli.interrupted import cancel, end_abandoned, process_tag
 from aims_pipelines.core.errors import BadInput, Fault
 
@@ -30,7 +30,7 @@ def materialize(
     partition: Annotated[
         str | None, typer.Option("--partition", help="Partition key, for partitioned assets.")
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="How to print the result.")] = Format.TEXT,
+    form: FormatOption = Format.TEXT,
 ) -> None:
     """Materialise the assets of the project you are in, and show the verdicts.
 

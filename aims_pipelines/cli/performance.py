@@ -4,14 +4,22 @@ import json
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from enum import StrEnum
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aims_pipelines.cli.outlet import names, output_faults, patience, write_text
+from aims_pipelines.cli.answers import (
+    COLOURS,
+    NullValuesOption,
+    OutOption,
+    OverwriteOption,
+    PageFormat,
+    PageFormatOption,
+    answer,
+)
+from aims_pipelines.cli.outlet import names, output_faults, patience
 from aims_pipelines.core.errors import BadInput, Fault
 from aims_pipelines.core.verdict import Status
 
@@ -22,18 +30,8 @@ if TYPE_CHECKING:
     from aims_pipelines.stats.performance_series import PerformanceSeries
     from aims_pipelines.stats.window_performance import WindowPerformance
 
-EXIT_CODES = {Status.PASS: 0, Status.FAIL: 1, Status.INCONCLUSIVE: 3}
-_COLOURS = {Status.PASS: "green", Status.FAIL: "red", Status.INCONCLUSIVE: "yellow"}
 _FILE_WIDTH = 156
 _MOST_REASONS = 12
-
-
-class Format(StrEnum):
-    """How a result is printed."""
-
-    TEXT = "text"
-    JSON = "json"
-    HTML = "html"
 
 
 def performance(  # noqa: PLR0917 - the options of a command
@@ -107,13 +105,10 @@ def performance(  # noqa: PLR0917 - the options of a command
             help="Take the first N windows as the reference, instead of a file.",
         ),
     ] = 0,
-    null_values: Annotated[
-        list[str] | None,
-        typer.Option("--null-values", help="Text that means missing, such as '?'; may be repeated."),
-    ] = None,
-    form: Annotated[Format, typer.Option("--format", help="How to print the result.")] = Format.TEXT,
-    out: Annotated[Path | None, typer.Option("--out", help="File to write to instead of printing.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+    null_values: NullValuesOption = None,
+    form: PageFormatOption = PageFormat.TEXT,
+    out: OutOption = None,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Estimate a model's performance where labels are not known, measure it where they are, and judge the windows.
 
@@ -157,20 +152,15 @@ def performance(  # noqa: PLR0917 - the options of a command
     if faults:
         raise BadInput(faults)
     text = _printed(series, form, to_file=out is not None)
-    if out is None:
-        typer.echo(text.removesuffix("\n"))
-    else:
-        write_text(out, text)
-        typer.echo(f"{out}: {series.status.value}")
-    raise typer.Exit(EXIT_CODES[series.status])
+    answer(text, series.status, out=out)
 
 
-def _printed(series: "PerformanceSeries", form: Format, *, to_file: bool) -> str:
-    if form is Format.HTML:
+def _printed(series: "PerformanceSeries", form: PageFormat, *, to_file: bool) -> str:
+    if form is PageFormat.HTML:
         from aims_pipelines.reports.performance_page import performance_page
 
         return performance_page(series, day=datetime.now(UTC).date())
-    return _json(series) if form is Format.JSON else _text(series, to_file=to_file)
+    return _json(series) if form is PageFormat.JSON else _text(series, to_file=to_file)
 
 
 def _text(series: "PerformanceSeries", *, to_file: bool) -> str:
@@ -208,7 +198,7 @@ def _text(series: "PerformanceSeries", *, to_file: bool) -> str:
     console.print(
         f"{series.status.value}: {story.headline(series)}",
         markup=False,
-        style=_COLOURS[series.status],
+        style=COLOURS[series.status],
         soft_wrap=True,
     )
     if step := story.next_step(series):
@@ -255,7 +245,7 @@ def _table(console: "Console", lines: "Sequence[Line]") -> None:
 
 
 def _style(line: "Line") -> str:
-    return "dim" if line.status is None else _COLOURS[line.status]
+    return "dim" if line.status is None else COLOURS[line.status]
 
 
 def _json(series: "PerformanceSeries") -> str:

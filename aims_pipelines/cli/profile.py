@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aims_pipelines.cli.answers import NullValuesOption, OverwriteOption
 from aims_pipelines.cli.outlet import names, output_faults, pairs, patience
 from aims_pipelines.cli.profile_periods import folder_faults, save_periods
 from aims_pipelines.core.errors import BadInput, Fault
@@ -64,10 +65,7 @@ def profile(  # noqa: PLR0917 - the options of a command
             "--like", help="Saved profile whose groups, bands and pairs to use, so that both can be compared."
         ),
     ] = None,
-    null_values: Annotated[
-        list[str] | None,
-        typer.Option("--null-values", help="Text that means missing, such as '?'; may be repeated."),
-    ] = None,
+    null_values: NullValuesOption = None,
     time: Annotated[
         str | None, typer.Option("--time", metavar="COLUMN", help="With --every: column of dates or times.")
     ] = None,
@@ -83,7 +81,7 @@ def profile(  # noqa: PLR0917 - the options of a command
         bool,
         typer.Option("--keep-rows", help="Also keep hashes of rows, which say something about single rows."),
     ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Measure tables in one pass and save what is kept: no rows, but enough to compare with later.
 

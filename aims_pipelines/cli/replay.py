@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from aims_pipelines.cli.outlet import names, output_faults, patience, write_text
+from aims_pipelines.cli.answers import OutOption, OverwriteOption, answer
+from aims_pipelines.cli.outlet import names, output_faults, patience
 from aims_pipelines.core.errors import BadInput, Fault
-from aims_pipelines.core.verdict import Status
 
 if TYPE_CHECKING:
     from aims_pipelines.stats.replay import Replay
 
-EXIT_CODES = {Status.PASS: 0, Status.FAIL: 1, Status.INCONCLUSIVE: 3}
 _Read = TypeVar("_Read")
 _DAYS = re.compile(r"([1-9][0-9]{0,4})d")
 
@@ -87,8 +86,8 @@ def replay(  # noqa: PLR0917 - the options of a command
         typer.Option("--ignore", help="With --profiles: columns not judged, such as running numbers."),
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="How to print the result.")] = Format.TEXT,
-    out: Annotated[Path | None, typer.Option("--out", help="File to write to instead of printing.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+    out: OutOption = None,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Judge past windows again, each as it was: by the records as they are now, and by a change of them.
 
@@ -146,12 +145,7 @@ def replay(  # noqa: PLR0917 - the options of a command
             now=now,
         )
     text = _printed(made, form, to_file=out is not None)
-    if out is None:
-        typer.echo(text.removesuffix("\n"))
-    else:
-        write_text(out, text)
-        typer.echo(f"{out}: {made.status.value}")
-    raise typer.Exit(EXIT_CODES[made.status])
+    answer(text, made.status, out=out)
 
 
 def _of_project(

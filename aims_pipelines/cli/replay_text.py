@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from io import StringIO
 from typing import TYPE_CHECKING
 
+from aims_pipelines.cli.answers import COLOURS
 from aims_pipelines.core.replay import Effect, Outcome
 from aims_pipelines.core.verdict import Status
 from aims_pipelines.reports import replay_story as story
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
     from aims_pipelines.stats.replay import DatasetReplay, Replay
 
-_COLOURS = {Status.PASS: "green", Status.FAIL: "red", Status.INCONCLUSIVE: "yellow"}
 _FILE_WIDTH = 132
 _MOST_TURNS = 40
 _HEADINGS = ("judged", "window", "check", "what", "observed", "limit", "")
@@ -35,7 +35,7 @@ def text(made: "Replay", *, to_file: bool) -> str:
     console.print(
         f"{made.status.value}: {story.headline(made)}",
         markup=False,
-        style=_COLOURS[made.status],
+        style=COLOURS[made.status],
         soft_wrap=True,
     )
     file = console.file

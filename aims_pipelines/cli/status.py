@@ -3,21 +3,19 @@
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from aims_pipelines.cli.formats import Format
+from aims_pipelines.cli.answers import COLOURS, Format, FormatOption
+from aims_pipelines.core.verdict import Status
 
 if TYPE_CHECKING:
     from aims_pipelines.resources.status import Row
 
 
-_COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
-
-
 def status(
-    form: Annotated[Format, typer.Option("--format", help="How to print the result.")] = Format.TEXT,
+    form: FormatOption = Format.TEXT,
 ) -> None:
     """Show each dataset and model: current version, last verdicts, quarantine, and what is overdue."""
     from aims_pipelines.resources.project import find_project
@@ -41,7 +39,7 @@ def _print(rows: "list[Row]", root: str) -> None:
             "name": row.name,
             "current version": row.current,
             "last judged": row.last_judged,
-            "verdict": f"[{_COLOURS.get(row.last_verdict, 'dim')}]{row.last_verdict or 'never judged'}[/]",
+            "verdict": _coloured(row.last_verdict),
             "did not pass": ", ".join(row.not_passed),
             "quarantine": str(row.quarantined or ""),
             "overdue": "; ".join(row.overdue),
@@ -60,3 +58,7 @@ def _print(rows: "list[Row]", root: str) -> None:
     for line in cells:
         table.add_row(*(line[heading] for heading in shown))
     Console().print(table)
+
+
+def _coloured(verdict: str) -> str:
+    return f"[{COLOURS[Status(verdict)]}]{verdict}[/]" if verdict else "[dim]never judged[/]"

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from aims_pipelines.cli.formats import Format
+from aims_pipelines.cli.answers import Format, FormatOption
 from aims_pipelines.core.errors import BadInput, Fault, RecordsInvalid
 
 
@@ -14,7 +14,7 @@ def validate(
     folder: Annotated[
         Path | None, typer.Argument(help="Folder of records; that of the project you are in if absent.")
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="How to print the result.")] = Format.TEXT,
+    form: FormatOption = Format.TEXT,
 ) -> None:
     """Check every governance record and report every fault at once.
 
