@@ -18,7 +18,8 @@ import numpy as np
 from aims_pipelines.checks import drift
 from aims_pipelines.checks.candidate import Candidate, Inapplicable
 from aims_pipelines.core.verdict import Finding, Status, worst
-from aims_pipelines.records.models import DatasetRecord, Inconclusive, Label, Limits, Source
+from aims_pipelines.records.dataset_record import DatasetRecord, Label, Source
+from aims_pipelines.records.policy_record import Inconclusive, Limits
 from aims_pipelines.stats.drift import compare
 from aims_pipelines.stats.intervals import wilson
 from aims_pipelines.stats.pairs import pair_name

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from aims_pipelines.checks.model_candidate import EstimatorFacts, Outcomes
 from aims_pipelines.checks.model_leakage import forbidden
 from aims_pipelines.core.errors import BadInput, Fault
-from aims_pipelines.records.models import DatasetRecord, Label, SystemRecord
+from aims_pipelines.records.dataset_record import DatasetRecord, Label
+from aims_pipelines.records.system_record import SystemRecord
 from aims_pipelines.resources.model_file import ModelFile, load_model
 from aims_pipelines.resources.model_package import pinned_requirements
 

@@ -12,7 +12,8 @@ from aims_pipelines.resources.published_profiles import current_versions, merged
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from aims_pipelines.records.models import DatasetRecord, Limits
+    from aims_pipelines.records.dataset_record import DatasetRecord
+    from aims_pipelines.records.policy_record import Limits
     from aims_pipelines.stats.profile import Profile
     from aims_pipelines.storage.dataset_tables import Version
     from aims_pipelines.storage.datasets import DatasetStore
@@ -147,7 +148,7 @@ def known_before(record: "DatasetRecord", limits: "Limits", *, partition: str, e
 
 def _references(published: "Sequence[Version]", limits: "Limits", partition: str) -> "tuple[Version, ...]":
     """The versions that drift is judged against; with ``all``, without other partitions it is the previous one."""
-    from aims_pipelines.records.models import Reference
+    from aims_pipelines.records.policy_record import Reference
 
     if limits.drift_reference is Reference.ALL and partition:
         current = current_versions(published)
@@ -161,7 +162,7 @@ def _preceding(
     dataset: str, limits: "Limits", *, partition: str, without: set[str], earlier: Earlier
 ) -> "tuple[Profile, ...]":
     """Profiles of the windows before it; the rows of the reference say nothing about it."""
-    from aims_pipelines.records.models import Inconclusive
+    from aims_pipelines.records.policy_record import Inconclusive
 
     if limits.drift_inconclusive is not Inconclusive.POOL:
         return ()

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import sqlalchemy as sa
 
+    from aims_pipelines.records.dataset_record import External
     from aims_pipelines.records.load import Records
-    from aims_pipelines.records.models import External
     from aims_pipelines.resources.project import Project
     from aims_pipelines.stats.profile import Profile
     from aims_pipelines.storage.dataset_tables import Quarantined, Version

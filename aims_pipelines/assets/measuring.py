@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from aims_pipelines.measure import Measured
-    from aims_pipelines.records.models import DatasetRecord
+    from aims_pipelines.records.dataset_record import DatasetRecord
     from aims_pipelines.stats.profile import GroupSpec, Profile
 
 

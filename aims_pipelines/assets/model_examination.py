@@ -17,8 +17,8 @@ from aims_pipelines.stats.profile import GroupSpec
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from aims_pipelines.records.dataset_record import DatasetRecord, Label
     from aims_pipelines.records.load import Records
-    from aims_pipelines.records.models import DatasetRecord, Label
 
 _BANDS = 5
 

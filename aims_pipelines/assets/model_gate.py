@@ -14,7 +14,7 @@ from aims_pipelines.resources.model_package import CARD_FOLDER, CARD_JSON, Model
 from aims_pipelines.storage.ledger_audit import audit_ledger
 
 if TYPE_CHECKING:
-    from aims_pipelines.records.models import SystemRecord
+    from aims_pipelines.records.system_record import SystemRecord
     from aims_pipelines.resources.mlflow import RegisteredVersion
     from aims_pipelines.resources.project import Project
     from aims_pipelines.storage.ledger import Entry

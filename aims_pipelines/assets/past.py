@@ -10,7 +10,7 @@ from aims_pipelines.core.errors import BadInput, RowsNotKept, StoreUnavailable
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from aims_pipelines.records.models import DatasetRecord
+    from aims_pipelines.records.dataset_record import DatasetRecord
     from aims_pipelines.resources.project import Project
     from aims_pipelines.stats.profile import Profile
     from aims_pipelines.storage.dataset_tables import Version

@@ -17,7 +17,8 @@ from aims_pipelines.core.replay import Side, Window
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from aims_pipelines.records.models import DatasetRecord, Limits
+    from aims_pipelines.records.dataset_record import DatasetRecord
+    from aims_pipelines.records.policy_record import Limits
     from aims_pipelines.stats.profile import Profile
     from aims_pipelines.stats.replay import DatasetReplay
     from aims_pipelines.storage.dataset_tables import Version
@@ -264,7 +265,7 @@ def _declared(
     pairs: "tuple[tuple[str, str], ...]",
 ) -> "DatasetRecord":
     """The record, or one that says nothing but what drift has to know."""
-    from aims_pipelines.records.models import ColumnContract, ColumnType, DatasetRecord, Label
+    from aims_pipelines.records.dataset_record import ColumnContract, ColumnType, DatasetRecord, Label
 
     if record is None:
         text = dict.fromkeys(("title", "owner", "purpose"), "-")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date
 
 from aims_pipelines.core.verdict import Finding, NotApplicable, Status, Verdict
-from aims_pipelines.records.models import Accepted
+from aims_pipelines.records.parts import Accepted
 
 #: Measures of which more is better; of all others less is better.
 MORE_IS_BETTER = frozenset(

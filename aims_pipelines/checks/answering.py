@@ -11,7 +11,7 @@ from aims_pipelines.core.gate import Judgement
 from aims_pipelines.core.verdict import Finding, NotApplicable, Severity, Status, Verdict
 
 if TYPE_CHECKING:
-    from aims_pipelines.records.models import Accepted
+    from aims_pipelines.records.parts import Accepted
 
 _PACKAGE: Final = Path(__file__).resolve().parent.parent
 _Candidate_contra = TypeVar("_Candidate_contra", contravariant=True)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from aims_pipelines.core.verdict import Finding, NotApplicable, Verdict
-from aims_pipelines.records.models import DatasetRecord, Limits, Stage
+from aims_pipelines.records.dataset_record import DatasetRecord
+from aims_pipelines.records.policy_record import Limits, Stage
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -8,7 +8,7 @@ from aims_pipelines.checks.candidate import Answer, Candidate
 from aims_pipelines.checks.rows import tally_texts
 from aims_pipelines.checks.wording import count, percent
 from aims_pipelines.core.verdict import Finding, Status
-from aims_pipelines.records.models import ColumnContract
+from aims_pipelines.records.dataset_record import ColumnContract
 from aims_pipelines.stats.profile import ColumnProfile
 
 

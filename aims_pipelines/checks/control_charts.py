@@ -16,7 +16,7 @@ from aims_pipelines.stats.expressions import VALUED, Statistic, parse_statistic
 
 if TYPE_CHECKING:
     from aims_pipelines.measure.charting import StatisticChart
-    from aims_pipelines.records.models import ControlCharts
+    from aims_pipelines.records.dataset_record import ControlCharts
     from aims_pipelines.stats.profile import Profile
 
 _CANDIDATE = "the candidate"

@@ -12,7 +12,7 @@ from aims_pipelines.checks.candidate import Answer, Candidate, Inapplicable
 from aims_pipelines.checks.pooling import Pool, pool
 from aims_pipelines.checks.wording import count
 from aims_pipelines.core.verdict import Finding, Status, worst
-from aims_pipelines.records.models import Inconclusive
+from aims_pipelines.records.policy_record import Inconclusive
 from aims_pipelines.stats.drift import WOBBLE, compare
 from aims_pipelines.stats.drift_findings import inconclusive
 from aims_pipelines.stats.families import GROUP_FACTOR

@@ -11,7 +11,7 @@ rows than a group needs have in common, by name; the values of the outermost ``T
 import warnings
 from typing import TYPE_CHECKING, Final
 
-from aims_pipelines.records.models import DatasetRecord
+from aims_pipelines.records.dataset_record import DatasetRecord
 from aims_pipelines.stats.profile import Categories, ColumnProfile, Distribution, Kind, Profile
 
 if TYPE_CHECKING:

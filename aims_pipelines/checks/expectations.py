@@ -14,7 +14,7 @@ from aims_pipelines.checks.suites import expectations_of, read_suite
 from aims_pipelines.checks.wording import count, percent
 from aims_pipelines.core.errors import BadInput
 from aims_pipelines.core.verdict import Finding, Status
-from aims_pipelines.records.models import ExpectationSuite
+from aims_pipelines.records.dataset_record import ExpectationSuite
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -10,7 +10,8 @@ from aims_pipelines.checks.candidate import Answer, Candidate, Inapplicable
 from aims_pipelines.checks.representation import groupings
 from aims_pipelines.checks.wording import count
 from aims_pipelines.core.verdict import Finding, Status
-from aims_pipelines.records.models import Label, Scalar
+from aims_pipelines.records.dataset_record import Label
+from aims_pipelines.records.parts import Scalar
 from aims_pipelines.stats.fairness import rate_gap
 from aims_pipelines.stats.groups import occurrences, value_counts
 from aims_pipelines.stats.profile import OTHER

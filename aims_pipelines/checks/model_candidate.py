@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aims_pipelines.checks.candidate import InputVersion
-from aims_pipelines.records.models import DatasetRecord, ModelLimits, Stage, SystemRecord
+from aims_pipelines.records.dataset_record import DatasetRecord
+from aims_pipelines.records.policy_record import ModelLimits, Stage
+from aims_pipelines.records.system_record import SystemRecord
 from aims_pipelines.stats.profile import Profile
 
 

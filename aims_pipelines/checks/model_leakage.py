@@ -4,7 +4,8 @@ from aims_pipelines.checks.model_candidate import ModelCandidate
 from aims_pipelines.checks.model_metrics import LESS_IS_BETTER, estimate
 from aims_pipelines.checks.wording import count, listing, percent
 from aims_pipelines.core.verdict import Finding, Status
-from aims_pipelines.records.models import DatasetRecord, SystemRecord
+from aims_pipelines.records.dataset_record import DatasetRecord
+from aims_pipelines.records.system_record import SystemRecord
 from aims_pipelines.stats.profile import Profile
 from aims_pipelines.stats.proxies import proxy_strength
 from aims_pipelines.stats.rows import shared_rows

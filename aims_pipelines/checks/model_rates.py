@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from aims_pipelines.checks.model_candidate import ModelCandidate, Outcomes
 from aims_pipelines.checks.model_groups import levels
 from aims_pipelines.core.verdict import Finding
-from aims_pipelines.records.models import ModelLimits
+from aims_pipelines.records.policy_record import ModelLimits
 from aims_pipelines.stats.amplification import DecisionCount
 from aims_pipelines.stats.fairness import rate_gap, rate_ratio
 from aims_pipelines.stats.groups import GroupCount

@@ -16,7 +16,8 @@ from aims_pipelines.checks.candidate import Answer, Candidate, Inapplicable, Tre
 from aims_pipelines.checks.fences import MIN_VALUES, Fences, fit
 from aims_pipelines.checks.wording import count, listing, percent
 from aims_pipelines.core.verdict import Finding, Status
-from aims_pipelines.records.models import ColumnType, DatasetRecord, Limits, OutlierAction
+from aims_pipelines.records.dataset_record import ColumnType, DatasetRecord
+from aims_pipelines.records.policy_record import Limits, OutlierAction
 from aims_pipelines.stats.profile import ColumnProfile, Distribution, Kind, Profile
 
 if TYPE_CHECKING:

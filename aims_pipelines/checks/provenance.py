@@ -3,7 +3,7 @@
 from aims_pipelines.checks.candidate import Answer, Candidate
 from aims_pipelines.checks.wording import listing
 from aims_pipelines.core.verdict import Finding, Status
-from aims_pipelines.records.models import External
+from aims_pipelines.records.dataset_record import External
 
 # Texts with which people leave a field open.
 _OPEN = frozenset(

@@ -18,7 +18,8 @@ from aims_pipelines.checks.wording import count, listing
 from aims_pipelines.core.errors import RowsNotKept
 from aims_pipelines.core.replay import Answer, Basis, Side
 from aims_pipelines.core.verdict import Finding, NotApplicable, Severity, Status, Verdict
-from aims_pipelines.records.models import DatasetRecord, Limits
+from aims_pipelines.records.dataset_record import DatasetRecord
+from aims_pipelines.records.policy_record import Limits
 from aims_pipelines.stats.profile import UNBOUNDED, Profile, RowSketch
 
 _MOST_PROBLEMS = 6

@@ -8,7 +8,7 @@ from aims_pipelines.checks.candidate import Answer, Candidate
 from aims_pipelines.checks.rows import tally
 from aims_pipelines.checks.wording import count
 from aims_pipelines.core.verdict import Finding, Status
-from aims_pipelines.records.models import ColumnContract, ColumnType
+from aims_pipelines.records.dataset_record import ColumnContract, ColumnType
 from aims_pipelines.stats.profile import ColumnProfile, Kind
 
 _DAY = 86_400.0

@@ -13,7 +13,8 @@ from aims_pipelines.checks.candidate import Answer, Candidate, Inapplicable
 from aims_pipelines.checks.rows import pieces, tally_texts
 from aims_pipelines.checks.wording import count, percent
 from aims_pipelines.core.verdict import Finding, Status
-from aims_pipelines.records.models import ColumnContract, ColumnType, Scalar
+from aims_pipelines.records.dataset_record import ColumnContract, ColumnType
+from aims_pipelines.records.parts import Scalar
 from aims_pipelines.stats.profile import ColumnProfile, Kind
 
 

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from aims_pipelines.cli.terms import Terms
 from aims_pipelines.core.errors import BadInput, Fault, RecordsInvalid
+from aims_pipelines.records.dataset_record import DatasetRecord
 from aims_pipelines.records.document import MOST_BYTES, parse
 from aims_pipelines.records.likeness import resolve
 from aims_pipelines.records.load import limits_under
-from aims_pipelines.records.models import DatasetRecord, Limits, PolicyRecord
+from aims_pipelines.records.policy_record import Limits, PolicyRecord
 from aims_pipelines.records.validation import Placed, validate
 
 

@@ -196,7 +196,7 @@ def _of_profiles(
 ) -> "Replay":
     from aims_pipelines.assets.profile_series import read_series, replay_profiles
     from aims_pipelines.cli.record_terms import read_stated
-    from aims_pipelines.records.models import Limits, Reference
+    from aims_pipelines.records.policy_record import Limits, Reference
     from aims_pipelines.records.proposal import read_limits
     from aims_pipelines.stats.replay import Replay
 

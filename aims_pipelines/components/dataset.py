@@ -22,8 +22,8 @@ from aims_pipelines.resources.aims import RESOURCE_KEY
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from aims_pipelines.records.dataset_record import DatasetRecord
     from aims_pipelines.records.load import Records
-    from aims_pipelines.records.models import DatasetRecord
 
 
 class Split(dg.Model, dg.Resolvable):

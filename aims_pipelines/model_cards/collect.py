@@ -21,7 +21,9 @@ from aims_pipelines.model_cards.document import (
     Plots,
     Purpose,
 )
-from aims_pipelines.records.models import Accepted, DatasetRecord, SystemRecord
+from aims_pipelines.records.dataset_record import DatasetRecord
+from aims_pipelines.records.parts import Accepted
+from aims_pipelines.records.system_record import SystemRecord
 
 _HUMAN = ("title", "owner", "purpose", "intended_use", "out_of_scope", "affected", "risk")
 _ACCEPTED = "accepted until"

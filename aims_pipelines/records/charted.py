@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from aims_pipelines.core.errors import BadInput, Fault
+from aims_pipelines.records.dataset_record import ColumnType, DatasetRecord
 from aims_pipelines.records.document import Document, shown
-from aims_pipelines.records.models import ColumnType, DatasetRecord
 from aims_pipelines.records.validation import did_you_mean
 from aims_pipelines.stats.expressions import NUMERIC, Statistic, parse_statistic
 

@@ -6,22 +6,17 @@ from datetime import date, timedelta
 from aims_pipelines.core.errors import Fault
 from aims_pipelines.records.charted import chart_faults
 from aims_pipelines.records.credentials import credential_in
+from aims_pipelines.records.dataset_record import ColumnContract, ColumnType, DatasetRecord, Label, Source
 from aims_pipelines.records.document import Document, shown
-from aims_pipelines.records.models import (
+from aims_pipelines.records.parts import Accepted, Scalar
+from aims_pipelines.records.patterns import problem_with
+from aims_pipelines.records.policy_record import (
     DATASET_CHECK_NAMES,
     MODEL_CHECK_NAMES,
-    Accepted,
-    ColumnContract,
-    ColumnType,
-    DatasetRecord,
-    Label,
     ModelLimits,
     PolicyRecord,
-    Scalar,
-    Source,
-    SystemRecord,
 )
-from aims_pipelines.records.patterns import problem_with
+from aims_pipelines.records.system_record import SystemRecord
 from aims_pipelines.records.validation import did_you_mean
 
 _NUMERIC = {ColumnType.INTEGER, ColumnType.NUMBER}

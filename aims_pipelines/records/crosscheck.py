@@ -9,8 +9,9 @@ from aims_pipelines.core.digest import sha256_digest
 from aims_pipelines.core.errors import Fault
 from aims_pipelines.records.catalogue import catalogue
 from aims_pipelines.records.contradictions import contradictions
+from aims_pipelines.records.dataset_record import DatasetRecord
 from aims_pipelines.records.document import MOST_BYTES, Document, shown
-from aims_pipelines.records.models import DatasetRecord, SystemRecord
+from aims_pipelines.records.system_record import SystemRecord
 from aims_pipelines.records.validation import Placed, did_you_mean
 
 

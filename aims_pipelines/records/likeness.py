@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from aims_pipelines.core.errors import Fault
+from aims_pipelines.records.dataset_record import DatasetRecord
 from aims_pipelines.records.document import shown
-from aims_pipelines.records.models import DatasetRecord
 from aims_pipelines.records.validation import Placed
 
 SHARED = ("columns", "extra_columns", "label", "protected", "intersections", "pairs", "subject", "time")

@@ -18,16 +18,11 @@ from aims_pipelines.core.canonical import canonical_json
 from aims_pipelines.core.digest import sha256_digest
 from aims_pipelines.core.errors import BadInput, Fault, RecordsInvalid
 from aims_pipelines.records.crosscheck import cross_check
+from aims_pipelines.records.dataset_record import DatasetRecord
 from aims_pipelines.records.document import MOST_BYTES, Document, parse
 from aims_pipelines.records.likeness import resolve
-from aims_pipelines.records.models import (
-    DatasetRecord,
-    Limits,
-    ModelLimits,
-    PolicyRecord,
-    Stage,
-    SystemRecord,
-)
+from aims_pipelines.records.policy_record import Limits, ModelLimits, PolicyRecord, Stage
+from aims_pipelines.records.system_record import SystemRecord
 from aims_pipelines.records.validation import Placed, did_you_mean, validate
 
 _Any = TypeVar("_Any", DatasetRecord, PolicyRecord, SystemRecord)

@@ -9,15 +9,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from aims_pipelines.core.errors import BadInput, Fault
+from aims_pipelines.records.dataset_record import DatasetRecord
 from aims_pipelines.records.document import Document, parse, shown
 from aims_pipelines.records.load import Records, limits_under, load_records
-from aims_pipelines.records.models import (
-    DATASET_CHECK_NAMES,
-    DatasetRecord,
-    Limits,
-    PolicyRecord,
-    Stage,
-)
+from aims_pipelines.records.policy_record import DATASET_CHECK_NAMES, Limits, PolicyRecord, Stage
 from aims_pipelines.records.validation import did_you_mean, faults_of
 
 # What a record says to people, and what the rules hold beside it.

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from aims_pipelines.records.models import Part
+from aims_pipelines.records.parts import Part
 from aims_pipelines.records.validation import KINDS
 
 _INTRODUCTION = """\

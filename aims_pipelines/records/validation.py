@@ -12,8 +12,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from aims_pipelines.core.errors import Fault
+from aims_pipelines.records.dataset_record import DatasetRecord
 from aims_pipelines.records.document import Document, Path, Value, shown
-from aims_pipelines.records.models import DatasetRecord, PolicyRecord, SystemRecord
+from aims_pipelines.records.policy_record import PolicyRecord
+from aims_pipelines.records.system_record import SystemRecord
 
 KINDS: Mapping[str, type[DatasetRecord] | type[PolicyRecord] | type[SystemRecord]] = {
     "dataset": DatasetRecord,

@@ -6,7 +6,9 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from aims_pipelines.records.models import Accepted, DatasetRecord, SystemRecord
+    from aims_pipelines.records.dataset_record import DatasetRecord
+    from aims_pipelines.records.parts import Accepted
+    from aims_pipelines.records.system_record import SystemRecord
     from aims_pipelines.resources.project import Project
     from aims_pipelines.storage.ledger import Entry
 

@@ -6,7 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from aims_pipelines.records.models import Limits, ModelLimits, Part
+from aims_pipelines.records.parts import Part
+from aims_pipelines.records.policy_record import Limits, ModelLimits
 from aims_pipelines.scaffold.plan import HOLDOUT_SHARE, Plan, left_out
 from aims_pipelines.scaffold.render import yaml_text
 from aims_pipelines.scaffold.request import Request, affirmative

@@ -11,7 +11,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from aims_pipelines.records.models import ColumnType, Scalar
+from aims_pipelines.records.dataset_record import ColumnType
+from aims_pipelines.records.parts import Scalar
 from aims_pipelines.scaffold.request import Request
 from aims_pipelines.scaffold.values import Column
 from aims_pipelines.stats.banding import MOST_LEVELS, nice, round_edges

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from aims_pipelines.core.errors import BadInput, Fault
-from aims_pipelines.records.models import Limits, Scalar
+from aims_pipelines.records.parts import Scalar
+from aims_pipelines.records.policy_record import Limits
 from aims_pipelines.scaffold.guess import Contract, bands_for, guess_contracts
 from aims_pipelines.scaffold.rehearsal import Rehearsed
 from aims_pipelines.scaffold.request import FEWEST_ROWS, Request, Task, positive_of, task_of
@@ -114,7 +115,7 @@ def _personal(request: Request, table: "pa.Table", columns: dict[str, Column]) -
     from aims_pipelines.checks.rows import batches_of
     from aims_pipelines.core.verdict import Status
     from aims_pipelines.measure import profile_table
-    from aims_pipelines.records.models import ColumnContract, DatasetRecord, Source
+    from aims_pipelines.records.dataset_record import ColumnContract, DatasetRecord, Source
 
     record = DatasetRecord(
         kind="dataset",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from aims_pipelines.core.errors import Fault
-from aims_pipelines.records.models import Scalar
+from aims_pipelines.records.parts import Scalar
 from aims_pipelines.records.validation import did_you_mean
 from aims_pipelines.scaffold.values import Column
 

@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Callable
 
-from aims_pipelines.records.models import ColumnType
+from aims_pipelines.records.dataset_record import ColumnType
 from aims_pipelines.scaffold.guess import Contract
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aims_pipelines.records.models import ColumnType, Scalar
+from aims_pipelines.records.dataset_record import ColumnType
+from aims_pipelines.records.parts import Scalar
 from aims_pipelines.stats.profile import ColumnProfile, Kind
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from aims_pipelines.checks.candidate import Candidate
 from aims_pipelines.checks.catalogue import DATASET_CHECKS
 from aims_pipelines.core.verdict import Finding, NotApplicable, Verdict
 from aims_pipelines.measure import content_digest, profile_table
-from aims_pipelines.records.models import DatasetRecord, Limits
+from aims_pipelines.records.dataset_record import DatasetRecord
+from aims_pipelines.records.policy_record import Limits
 from aims_pipelines.stats.profile import GroupSpec, Profile
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -5,7 +5,7 @@ import pytest
 
 from aims_pipelines.checks.accepted import apply, note
 from aims_pipelines.core.verdict import Finding, NotApplicable, Status, Verdict
-from aims_pipelines.records.models import Accepted
+from aims_pipelines.records.parts import Accepted
 
 TODAY = date(2026, 3, 1)
 

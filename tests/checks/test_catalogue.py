@@ -11,7 +11,7 @@ from aims_pipelines.checks.catalogue import DATASET_CHECKS, judge_dataset
 from aims_pipelines.core.errors import BadInput, Fault
 from aims_pipelines.core.gate import require
 from aims_pipelines.core.verdict import NotApplicable, Severity, Status
-from aims_pipelines.records.models import DATASET_CHECK_NAMES, Stage
+from aims_pipelines.records.policy_record import DATASET_CHECK_NAMES, Stage
 
 TABLE = pa.table(
     {

@@ -11,7 +11,9 @@ from aims_pipelines.checks import fences, identifiers, outliers, personal_data
 from aims_pipelines.checks.catalogue import DATASET_CHECKS
 from aims_pipelines.checks.model_catalogue import MODEL_CHECKS
 from aims_pipelines.core.verdict import Status
-from aims_pipelines.records.models import Accepted, ColumnContract, ControlCharts, Limits, ModelLimits
+from aims_pipelines.records.dataset_record import ColumnContract, ControlCharts
+from aims_pipelines.records.parts import Accepted
+from aims_pipelines.records.policy_record import Limits, ModelLimits
 from aims_pipelines.stats.expressions import parse_statistic
 from aims_pipelines.stats.profile import CATEGORY_CAP, LEVEL_CAP, ROW_CAP
 

@@ -15,13 +15,9 @@ from aims_pipelines.checks.model_candidate import EstimatorFacts, ModelCandidate
 from aims_pipelines.checks.model_catalogue import MODEL_CHECKS, judge_model
 from aims_pipelines.core.verdict import NotApplicable, Severity, Status
 from aims_pipelines.measure import profile_table
-from aims_pipelines.records.models import (
-    MODEL_CHECK_NAMES,
-    DatasetRecord,
-    ModelLimits,
-    Stage,
-    SystemRecord,
-)
+from aims_pipelines.records.dataset_record import DatasetRecord
+from aims_pipelines.records.policy_record import MODEL_CHECK_NAMES, ModelLimits, Stage
+from aims_pipelines.records.system_record import SystemRecord
 from aims_pipelines.stats.profile import GroupSpec
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

@@ -12,7 +12,7 @@ from aims_pipelines.checks.replay import Recorded, ask, ask_all, nothing_asked, 
 from aims_pipelines.core.errors import RowsNotKept
 from aims_pipelines.core.replay import Basis, Outcome
 from aims_pipelines.core.verdict import Finding, NotApplicable, Severity, Status, Verdict
-from aims_pipelines.records.models import Limits, Stage
+from aims_pipelines.records.policy_record import Limits, Stage
 
 ROWS = 4500
 CHECKS = {check.name: check for check in DATASET_CHECKS}

@@ -18,7 +18,7 @@ from aims_pipelines.assets.history import InStore, known_before
 from aims_pipelines.cli.main import app
 from aims_pipelines.core.errors import BadInput, StoreUnavailable
 from aims_pipelines.measure import profile_table, read_profile, to_arrow, to_bytes, without_rows
-from aims_pipelines.records.models import Reference
+from aims_pipelines.records.policy_record import Reference
 from aims_pipelines.resources.project import Project
 from aims_pipelines.resources.published_profiles import current_versions, merged_profile, profile_in
 from aims_pipelines.stats.profile import GroupSpec, Profile

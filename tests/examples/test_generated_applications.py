@@ -204,7 +204,7 @@ def test_the_order_in_which_faults_are_asked_for_changes_nothing():
 
 
 def test_every_fault_says_what_it_plants_and_which_check_is_meant_to_refuse_it():
-    from aims_pipelines.records.models import DATASET_CHECK_NAMES
+    from aims_pipelines.records.policy_record import DATASET_CHECK_NAMES
 
     for name, fault in truth()["faults"].items():
         assert fault["meant_for_check"] in DATASET_CHECK_NAMES

@@ -15,7 +15,8 @@ from sklearn.svm import LinearSVC
 
 from aims_pipelines.assets import estimator as reading
 from aims_pipelines.core.errors import BadInput
-from aims_pipelines.records.models import DatasetRecord, Label, SystemRecord
+from aims_pipelines.records.dataset_record import DatasetRecord, Label
+from aims_pipelines.records.system_record import SystemRecord
 
 DRAW = np.random.default_rng(1)
 FRAME = pd.DataFrame({"x": DRAW.normal(size=400), "who": range(400), "when": range(400), "note": range(400)})

@@ -9,7 +9,7 @@ from aims_pipelines.core.gate import Judgement
 from aims_pipelines.core.verdict import Finding, NotApplicable, Status, Verdict
 from aims_pipelines.model_cards.collect import Measured, collect
 from aims_pipelines.model_cards.document import Bin, GroupFigures, Histogram, Plots, Rate
-from aims_pipelines.records.models import SystemRecord
+from aims_pipelines.records.system_record import SystemRecord
 
 RECORD = {
     "kind": "system",

@@ -13,8 +13,9 @@ import pytest
 from pydantic import BaseModel
 
 from aims_pipelines.core.errors import BadInput, RecordsInvalid
+from aims_pipelines.records.kinds import Record
 from aims_pipelines.records.load import load_records
-from aims_pipelines.records.models import DATASET_CHECK_NAMES, MODEL_CHECK_NAMES, Record
+from aims_pipelines.records.policy_record import DATASET_CHECK_NAMES, MODEL_CHECK_NAMES
 
 TODAY = date(2026, 6, 1)
 

@@ -4,7 +4,7 @@ import pytest
 
 from aims_pipelines.core.errors import BadInput
 from aims_pipelines.records.load import load_records
-from aims_pipelines.records.models import Inconclusive, Stage
+from aims_pipelines.records.policy_record import Inconclusive, Stage
 from aims_pipelines.records.proposal import (
     differences,
     differing_limits,
