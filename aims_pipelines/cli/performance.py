@@ -21,7 +21,7 @@ from aims_pipelines.cli.answers import (
 )
 from aims_pipelines.cli.outlet import names, output_faults, patience
 from aims_pipelines.core.errors import BadInput, Fault
-from aims_pipelines.core.verdict import Status
+from aims_pipelines.core.verdict import Finding, Status
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -268,6 +268,7 @@ def _json(series: "PerformanceSeries") -> str:
             grouping: {level: [_window(window) for window in windows] for level, windows in levels.items()}
             for grouping, levels in series.groups.items()
         },
+        "groups_too_small": {finding.target: _finding(finding) for finding in series.untold},
         "chart": None
         if chart is None
         else {
@@ -318,21 +319,22 @@ def _window(window: "WindowPerformance") -> dict[str, Any]:
             name: {"reason": why.reason, "rows_needed": why.rows_needed}
             for name, why in window.expected.refusals.items()
         },
-        "findings": [
-            {
-                "measure": finding.measure,
-                "status": finding.status.value,
-                "reason": finding.reason,
-                "observed": finding.observed,
-                "interval": None if finding.interval is None else list(finding.interval),
-                "limit": finding.limit,
-                "unit": finding.unit,
-                "n": finding.n,
-                "rows_needed": finding.rows_needed,
-                "remedy": finding.remedy,
-            }
-            for finding in window.findings
-        ],
+        "findings": [_finding(finding) for finding in window.findings],
+    }
+
+
+def _finding(finding: "Finding") -> dict[str, Any]:
+    return {
+        "measure": finding.measure,
+        "status": finding.status.value,
+        "reason": finding.reason,
+        "observed": finding.observed,
+        "interval": None if finding.interval is None else list(finding.interval),
+        "limit": finding.limit,
+        "unit": finding.unit,
+        "n": finding.n,
+        "rows_needed": finding.rows_needed,
+        "remedy": finding.remedy,
     }
 
 

@@ -122,6 +122,9 @@ def headline(series: PerformanceSeries) -> str:
         if not open_ones:
             text += " Labels are as the scores promise, so cases became harder or easier; the relation did not change."
         return text
+    if series.untold and not open_ones:
+        groupings = _names([finding.target for finding in series.untold])
+        return f"It cannot be told within {groupings}: {series.untold[0].reason}."
     if open_ones:
         return f"It cannot be told yet for {len(open_ones)} of {_windows(due)} due: {_names(open_ones)}."
     if chart is not None and series.chart_tells and chart.status is Status.INCONCLUSIVE:
@@ -139,6 +142,7 @@ def next_step(series: PerformanceSeries) -> str:
         for finding in window.findings
         if finding.status is Status.INCONCLUSIVE
     ]
+    problems += series.untold
     chart = series.chart.remedy if series.chart is not None and series.chart_tells else ""
     return next((finding.remedy for finding in problems if finding.remedy), chart)
 

@@ -6,7 +6,7 @@ window?* is asked by a control chart, which finds slow drift too, and also sees 
 drift.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aims_pipelines.core.verdict import Finding, Status, worst
@@ -26,6 +26,9 @@ from aims_pipelines.stats.window_performance import (
 
 #: If not stated: share of labels from which a window is judged, tolerated difference, first windows of a chart.
 COVERAGE, TOLERANCE, BASELINE = 0.8, 0.05, 10
+#: Largest share of a grouping's rows that may stand in groups too small to tell.
+MOST_UNTOLD = 0.1
+_MOST_NAMED = 5
 CHARTED = (Measure.ERROR_RATE, Measure.LOG_LOSS, Measure.ROC_AUC)
 #: What judging by late labels takes for granted.
 ASSUMPTION = "The rows of a window whose labels are known are like its other rows with the same score."
@@ -83,15 +86,24 @@ class PerformanceSeries:
         )
 
     @property
+    def untold(self) -> tuple[Finding, ...]:
+        """Groupings in which groups too small to tell hold too many of the rows whose labels are due."""
+        return tuple(
+            finding
+            for grouping, levels in self.groups.items()
+            if (finding := _untold(grouping, levels)) is not None
+        )
+
+    @property
     def status(self) -> Status:
         """Fail if labels contradict scores somewhere, or the chart is in alarm; pass if every window due passes.
 
-        A chart of too few windows does not count. A group can fail the whole, but one too small to tell does not
-        keep it from passing.
+        A chart of too few windows does not count. A group can fail the whole; groups too small to tell keep it from
+        passing where they hold more than ``MOST_UNTOLD`` of the rows.
         """
         if self.failures:
             return Status.FAIL
-        answers = [window.status for window in self.due]
+        answers = [*(window.status for window in self.due), *(finding.status for finding in self.untold)]
         if self.chart is not None and self.chart_tells:
             answers.append(self.chart.status)
         return worst(answers)
@@ -159,4 +171,31 @@ def _chart(windows: list[WindowPerformance], charted: Measure, baseline: int) ->
         names=[window.name for window in windows],
         scale=Scale.RATE if rates else Scale.PLAIN,
         reference=baseline,
+    )
+
+
+def _untold(grouping: str, levels: Mapping[str, Sequence[WindowPerformance]]) -> Finding | None:
+    due = [(level, window) for level, windows in levels.items() for window in windows if not window.pending]
+    unable = [(level, window) for level, window in due if window.status is Status.INCONCLUSIVE]
+    rows = sum(window.rows for _, window in due)
+    share = sum(window.rows for _, window in unable) / rows if rows else 0.0
+    if share <= MOST_UNTOLD:
+        return None
+    names = list(dict.fromkeys(level for level, _ in unable))
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return Finding(
+        target=grouping,
+        measure="share of rows in groups too small to judge",
+        status=Status.INCONCLUSIVE,
+        reason=f"groups that hold {share:.0%} of the rows cannot be judged by themselves: "
+        f"{', '.join(names[:_MOST_NAMED])}{more}",
+        observed=share,
+        limit=MOST_UNTOLD,
+        unit="fraction",
+        n=rows,
+        rows_needed=max(
+            (item.rows_needed or 0 for _, window in unable for item in window.findings), default=0
+        )
+        or None,
+        remedy=unable[0][1].findings[0].remedy,
     )

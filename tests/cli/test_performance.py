@@ -285,6 +285,24 @@ def test_a_window_without_rows_is_inconclusive_and_no_fault(folder, run):
     assert "found no labels at all" in faults(run("empty.csv", "reference.csv", *TERMS))
 
 
+def test_groups_too_small_to_judge_keep_the_whole_from_passing(folder, run):
+    windows = predictions(41)
+    windows["team"] = windows["id"].mod(60).map("t{:02}".format)
+    reference = predictions(42, 5000)
+    reference["team"] = reference["id"].mod(60).map("t{:02}".format)
+    reference.to_csv("teams.csv", index=False)
+    windows.to_csv("now.csv", index=False)
+    assert run("teams.csv", "now.csv", *TERMS).exit_code == 0
+    told = run("teams.csv", "now.csv", *TERMS, "--protected", "team")
+    assert told.exit_code == 3
+    assert (
+        "groups that hold 100% of the rows cannot be judged by themselves: t00, t01, t02, t03, t04 and 55 more"
+        in told.output
+    )
+    plain = json.loads(run("teams.csv", "now.csv", *TERMS, "--protected", "team", "--format", "json").output)
+    assert plain["groups_too_small"]["team"]["status"] == "inconclusive"
+
+
 def test_the_reference_is_no_window(folder, run):
     said = faults(run("reference.csv", "served", "reference.csv", *TERMS))
     assert "reference.csv: expected another file than the reference, found it" in said

@@ -202,6 +202,12 @@ def test_groups_are_calibrated_by_themselves_and_a_drop_in_one_fails_the_whole()
     small = series(f=drawn(draw, 30, slope=0.8), m=drawn(draw, 3000), x=drawn(draw, 50))
     assert small.status is Status.PASS
     assert small.groups["sex"]["x"][0].status is Status.INCONCLUSIVE
+    assert not small.untold
+    mostly_small = series(f=drawn(draw, 300, slope=0.8), m=drawn(draw, 200), x=drawn(draw, 50))
+    assert mostly_small.status is Status.INCONCLUSIVE
+    (untold,) = mostly_small.untold
+    assert "hold 100% of the rows" in untold.reason
+    assert untold.rows_needed > 300
     dropped = series(f=drawn(draw, 3000, slope=-0.3), m=drawn(draw, 3000))
     assert dropped.status is Status.FAIL
     assert {finding.target for finding in dropped.failures} == {"now (sex f)"}
