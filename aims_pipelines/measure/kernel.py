@@ -319,8 +319,7 @@ def measure(
     """Profile and digest a table in one pass over its rows.
 
     Args:
-        source: Arrow table, record batch, record batch reader, or an iterable of record batches of one
-            schema.
+        source: Arrow table, record batch, record batch reader, or an iterable of record batches of one schema.
         groups: Groupings to profile within.
         rows: Whether to keep row hashes, from which duplicate and shared rows are told.
         keys: Keys to keep hashes of, each one or more columns, from which repeated keys are told.
@@ -331,9 +330,8 @@ def measure(
         The profile, and the digest if asked for.
 
     Raises:
-        BadInput: A column has no name, or one that occurs twice, or a type that cannot be measured; a
-        grouping, key or
-            pair names a column that is not there; a pair will not do.
+        BadInput: A column has no name, or one that occurs twice, or a type that cannot be measured; a grouping, key
+            or pair names a column that is not there; a pair will not do.
     """
     schema, windows = windows_of(source)
     run = Pass(schema, groups=groups, rows=rows, keys=keys, pairs=pairs, digest=digest)
@@ -352,8 +350,7 @@ def profile_table(
     """Profile a table in one pass over its rows.
 
     Args:
-        source: Arrow table, record batch, record batch reader, or an iterable of record batches of one
-            schema.
+        source: Arrow table, record batch, record batch reader, or an iterable of record batches of one schema.
         groups: Groupings to profile within.
         rows: Whether to keep row hashes, from which duplicate and shared rows are told.
         keys: Keys to keep hashes of, each one or more columns, from which repeated keys are told.
@@ -371,13 +368,11 @@ def profile_table(
 def content_digest(source: object) -> str:
     """SHA-256 over the content of a table, as ``sha256:…``.
 
-    The same for the same column names, order, logical types, values and nulls, whatever the chunking,
-    dictionary encoding, large or view layout, or bytes under nulls; see :mod:`aims_pipelines.measure.digest`
-    for the format.
+    The same for the same column names, order, logical types, values and nulls, whatever the chunking, dictionary
+    encoding, large or view layout, or bytes under nulls; see :mod:`aims_pipelines.measure.digest` for the format.
 
     Args:
-        source: Arrow table, record batch, record batch reader, or an iterable of record batches of one
-            schema.
+        source: Arrow table, record batch, record batch reader, or an iterable of record batches of one schema.
 
     Raises:
         BadInput: A column has no name, or one that occurs twice, or a type that cannot be measured.
