@@ -78,6 +78,10 @@ def _both(files: Files) -> tuple[Path, Path]:
 JOBS: Mapping[str, Job] = {
     "decode (the floor)": Job(module="one_pass", arguments=lambda files: ("decode", "0", files.current)),
     JUDGEMENT: Job(module="judgement", arguments=lambda files: (files.records, files.profile, files.current)),
+    "the same without the content digest": Job(
+        module="judgement",
+        arguments=lambda files: (files.records, files.profile, files.current, "--no-digest"),
+    ),
     "drift alone, both files profiled": Job(module="comparison", arguments=_both),
     EVIDENTLY: Job(module="evidently_drift", arguments=_both),
     NANNYML: Job(module="nannyml_drift", arguments=_both, environment="nannyml"),

@@ -1,9 +1,10 @@
 """Ours: every check of the catalogue answers for a table file, drift against a stored reference profile included.
 
-    python -m benchmarks.jobs.judgement RECORDS REFERENCE CURRENT
+    python -m benchmarks.jobs.judgement RECORDS REFERENCE CURRENT [--no-digest]
 
 As the gate does it, without Dagster: records read, file digested and profiled in one pass, checks judged. RECORDS is
-the folder of the records, REFERENCE a saved profile, CURRENT a table file.
+the folder of the records, REFERENCE a saved profile, CURRENT a table file. The digest is evidence that no peer keeps;
+without it a made-up one stands in its place.
 """
 
 import sys
@@ -22,18 +23,20 @@ from benchmarks.jobs.stopwatch import measure
 DATASET = "wide"
 
 
-def judged(folder: str, stored: str, current: str) -> dict[str, str]:
+def judged(folder: str, stored: str, current: str, *options: str) -> dict[str, str]:
     """Answer of every check."""
     records, reference = load_records(folder), read_profile(stored)
     record, now = records.dataset(DATASET), datetime.now(UTC)
     schema = open_batches(current).schema
-    measured = measure_file(current, groups=groups_of(record, schema), keys=keys_of(record, schema))
+    digest = "--no-digest" not in options
+    groups, keys = groups_of(record, schema), keys_of(record, schema)
+    measured = measure_file(current, groups=groups, keys=keys, digest=digest)
     judgement = judge_dataset(
         Candidate(
             asset=DATASET,
             record=record,
             limits=records.limits_for(DATASET, now.date()),
-            digest=measured.digest,
+            digest=measured.digest if digest else "sha256:" + "2" * 64,
             profile=measured.profile,
             batches=batches_of(Path(current)),
             now=now,
