@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from aims_pipelines.resources.project import Project
 
+#: How often the line about what is under way is brought up to date: looking takes the run's own time.
+_LOOK_SECONDS = 1.0
+
 
 def materialize(
     select: Annotated[
@@ -243,8 +246,9 @@ def _run(
         with console.status("Starting …") as status:
             thread.start()
             while thread.is_alive():
-                thread.join(timeout=0.3)
-                status.update(_under_way(instance, run_id))
+                thread.join(timeout=_LOOK_SECONDS)
+                if console.is_terminal and not quiet:
+                    status.update(_under_way(instance, run_id))
     except KeyboardInterrupt:
         cancel(instance, run_id)
         raise
