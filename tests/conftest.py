@@ -1,7 +1,11 @@
 """What all tests share: where real data lies, and an environment that calls nobody."""
 
+import fcntl
+import io
 import os
 import signal
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -52,3 +56,47 @@ def great_expectations() -> ModuleType:
 
     with beside_pyspark():
         return import_module("great_expectations")
+
+
+@pytest.fixture(scope="session")
+def once(
+    tmp_path_factory: pytest.TempPathFactory, worker_id: str
+) -> Callable[[str, Callable[[Path], None]], Path]:
+    """Does some work in a folder once for all workers, and gives the folder."""
+    base = tmp_path_factory.getbasetemp()
+    base = base if worker_id == "master" else base.parent
+
+    def do(name: str, work: Callable[[Path], None]) -> Path:
+        folder, done = base / name, base / f"{name}.done"
+        with (base / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                folder.mkdir(exist_ok=True)
+                work(folder)
+                done.touch()
+        return folder
+
+    return do
+
+
+@pytest.fixture(scope="session")
+def aims_here() -> Callable[..., tuple[int, str, str]]:
+    """``aims`` in this process, where its libraries are loaded already: exit code and what it printed.
+
+    Called with the folder to be in, the arguments, and variables of the environment.
+    """
+    from aims_pipelines.cli.main import main
+
+    def run(folder: Path, *arguments: str, **variables: str) -> tuple[int, str, str]:
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(folder)
+            patch.delenv("DAGSTER_HOME", raising=False)
+            for name, value in variables.items():
+                patch.setenv(name, value)
+            patch.setattr("sys.argv", ["aims", *arguments])
+            with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
+                main()
+        return int(ended.value.code or 0), out.getvalue(), err.getvalue()
+
+    return run

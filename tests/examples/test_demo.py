@@ -1,6 +1,5 @@
 """The demo tells its story for real, in a folder of its own, and says so when something is not as told."""
 
-import fcntl
 import json
 import os
 import signal
@@ -10,6 +9,7 @@ import sys
 import time
 import urllib.request
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,29 +24,27 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> tuple[Workplace, str]:
+def told(once: Callable[[str, Callable[[Path], None]], Path]) -> tuple[Workplace, str]:
     """The demo, run once for all workers, in a folder that an earlier demo and a person left something in."""
-    base = tmp_path_factory.getbasetemp()
-    shared = (base if worker_id == "master" else base.parent) / "demo-told"
-    shared.mkdir(exist_ok=True)
-    place, said = Workplace(folder=shared / "output"), shared / "said.txt"
-    with (shared / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not said.exists():
-            place.prepare()
-            (place.project / "left over").write_text("from an earlier demo")
-            (place.folder / "notes.txt").write_text("mine")
-            run = subprocess.run(
-                [sys.executable, "-m", "examples.credit_default.demo", "--output", str(place.folder)],
-                cwd=ROOT,
-                env={**os.environ, "DAGSTER_HOME": str(place.folder / "elsewhere")},
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            assert run.returncode == 0, run.stdout + run.stderr
-            said.write_text(run.stdout, encoding="utf-8")
-    return place, said.read_text(encoding="utf-8")
+
+    def run_the_demo(shared: Path) -> None:
+        place = Workplace(folder=shared / "output")
+        place.prepare()
+        (place.project / "left over").write_text("from an earlier demo")
+        (place.folder / "notes.txt").write_text("mine")
+        run = subprocess.run(
+            [sys.executable, "-m", "examples.credit_default.demo", "--output", str(place.folder)],
+            cwd=ROOT,
+            env={**os.environ, "DAGSTER_HOME": str(place.folder / "elsewhere")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert run.returncode == 0, run.stdout + run.stderr
+        (shared / "said.txt").write_text(run.stdout, encoding="utf-8")
+
+    shared = once("demo-told", run_the_demo)
+    return Workplace(folder=shared / "output"), (shared / "said.txt").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow

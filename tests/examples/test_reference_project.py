@@ -1,7 +1,6 @@
 """The reference project: its records, its definitions, and what its gate does with each planted fault."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -27,44 +26,35 @@ ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "credit_default"
 
 
-def run_aims(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
-    return subprocess.run(
-        [sys.executable, "-m", "aims_pipelines.cli.main", *arguments],
-        cwd=folder,
-        env={**environment, "PYTHONPATH": str(ROOT), **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+Aims = Callable[..., tuple[int, str, str]]
+Delivered = Callable[[str], tuple[str, dict[str, str]]]
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def project(tmp_path_factory: pytest.TempPathFactory, aims_here: Aims) -> Path:
     """A copy of the project in which a clean batch of 20,000 applications was published."""
     folder = tmp_path_factory.mktemp("credit") / "project"
     folder.mkdir()
     shutil.copytree(EXAMPLE / "governance", folder / "governance")
     for name in ("aims.toml", "definitions.py"):
         shutil.copyfile(EXAMPLE / name, folder / name)
-    outcome, _ = deliver(folder, seed=1)
+    outcome, _ = deliver(aims_here, folder, seed=1)
     assert outcome == "published as version 1"
     return folder
 
 
-def deliver(folder: Path, *, seed: int, fault: str = "") -> tuple[str, dict[str, str]]:
+def deliver(aims: Aims, folder: Path, *, seed: int, fault: str = "") -> tuple[str, dict[str, str]]:
     """Deliver a batch and materialise the dataset; give its outcome, and the status of each check."""
     file = folder.parent / f"{seed}.parquet"
     planted = [parse_fault(fault)] if fault else []
     write(file, 20_000, seed=seed, newest=datetime.now(UTC).date(), planted=planted)
-    run = run_aims(
-        folder, "materialize", "--select", "+applications", "--format", "json", CREDIT_DEFAULT_INPUT=str(file)
-    )
-    report: dict[str, Any] = json.loads(run.stdout)
+    arguments = ("materialize", "--select", "+applications", "--format", "json")
+    code, out, _ = aims(folder, *arguments, CREDIT_DEFAULT_INPUT=str(file))
+    report: dict[str, Any] = json.loads(out)
     assets = {asset["name"]: asset for asset in report["assets"]}
     assert assets["delivery"]["outcome"] == "materialised"
     checks = {check["name"]: check["status"] for check in assets["applications"]["checks"]}
-    assert run.returncode == (1 if fault else 0), assets["applications"]
+    assert code == (1 if fault else 0), assets["applications"]
     return assets["applications"]["outcome"], checks
 
 
@@ -126,20 +116,20 @@ def test_an_applicant_is_on_one_side_of_the_split_in_every_batch():
 
 
 @pytest.fixture(scope="module")
-def delivered(project: Path) -> Callable[[str], tuple[str, dict[str, str]]]:
+def delivered(project: Path, aims_here: Aims) -> Delivered:
     """Delivers a batch with a fault, once for all tests that ask for it."""
-    return cache(lambda fault: deliver(project, seed=10 + list(FAULTS).index(fault), fault=fault))
+    return cache(lambda fault: deliver(aims_here, project, seed=10 + list(FAULTS).index(fault), fault=fault))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 def test_each_planted_fault_is_refused_by_the_check_that_is_meant_for_it(
-    project: Path, delivered: Callable[[str], tuple[str, dict[str, str]]], fault: str
+    project: Path, aims_here: Aims, delivered: Delivered, fault: str
 ):
     outcome, checks = delivered(fault)
     assert outcome == "refused"
     assert checks[FAULTS[fault].check] == "fail"
-    rows = json.loads(run_aims(project, "status", "--format", "json").stdout)
+    rows = json.loads(aims_here(project, "status", "--format", "json")[1])
     current = {row["name"]: row["current"].split()[0] for row in rows}
     assert current["applications"] == "1"
 
@@ -148,22 +138,17 @@ def test_each_planted_fault_is_refused_by_the_check_that_is_meant_for_it(
 @pytest.mark.parametrize(
     ("fault", "refusing"), [("duplicates", ["uniqueness"]), ("subgroup-drift", ["drift"])]
 )
-def test_what_a_fault_leaves_alone_is_not_blamed(
-    delivered: Callable[[str], tuple[str, dict[str, str]]], fault: str, refusing: list[str]
-):
+def test_what_a_fault_leaves_alone_is_not_blamed(delivered: Delivered, fault: str, refusing: list[str]):
     _, checks = delivered(fault)
     assert [name for name, status in checks.items() if status in {"fail", "inconclusive"}] == refusing
 
 
 @pytest.mark.slow
-def test_a_file_that_is_not_there_is_named_and_nothing_runs(project: Path):
-    run = run_aims(
-        project,
-        *("materialize", "--select", "+applications", "--format", "json"),
-        CREDIT_DEFAULT_INPUT=str(project / "absent.parquet"),
-    )
-    assert run.returncode == 2
-    assets = {asset["name"]: asset for asset in json.loads(run.stdout)["assets"]}
+def test_a_file_that_is_not_there_is_named_and_nothing_runs(project: Path, aims_here: Aims):
+    arguments = ("materialize", "--select", "+applications", "--format", "json")
+    code, out, _ = aims_here(project, *arguments, CREDIT_DEFAULT_INPUT=str(project / "absent.parquet"))
+    assert code == 2
+    assets = {asset["name"]: asset for asset in json.loads(out)["assets"]}
     assert assets["delivery"]["outcome"] == "bad input"
     assert "absent.parquet: expected a file with applications, found nothing" in assets["delivery"]["message"]
     assert assets["applications"]["outcome"] == "not run"

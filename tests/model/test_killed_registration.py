@@ -26,17 +26,22 @@ pytestmark = [pytest.mark.crash, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
-def told(published, tmp_path_factory):
-    work = tmp_path_factory.mktemp("killed")
-    done = subprocess.run(
-        [sys.executable, str(SCRIPT), str(published), str(work)],
-        capture_output=True,
-        text=True,
-        timeout=550,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return {line["point"]: line for line in map(json.loads, done.stdout.splitlines()[-len(POINTS) :])}
+def told(published, once):
+    """What was there after each kill and after each second run; found out once for all workers."""
+
+    def kill(folder: Path) -> None:
+        done = subprocess.run(
+            [sys.executable, str(SCRIPT), str(published), str(folder)],
+            capture_output=True,
+            text=True,
+            timeout=550,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        (folder / "told.jsonl").write_text(done.stdout, encoding="utf-8")
+
+    lines = (once("killed", kill) / "told.jsonl").read_text(encoding="utf-8").splitlines()
+    return {line["point"]: line for line in map(json.loads, lines[-len(POINTS) :])}
 
 
 @pytest.mark.parametrize("point", POINTS)
