@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 
@@ -21,7 +22,7 @@ def processes(codes: Mapping[str, str], *, repeats: int) -> dict[str, list[float
     results: dict[str, list[float]] = {name: [] for name in codes}
     for turn in range(repeats + 1):
         for name, code in codes.items():
-            seconds = _one(name, code)
+            seconds = float(printed(name, code))
             if turn:
                 results[name].append(seconds)
     return results
@@ -49,8 +50,9 @@ def difference(over: list[float], under: list[float]) -> float:
     return statistics.median(a - b for a, b in zip(over, under, strict=True))
 
 
-def _one(name: str, code: str) -> float:
+def printed(name: str, code: str) -> Any:
+    """Run Python in a fresh process and return the JSON it prints as its last line."""
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     if run.returncode:
         raise RuntimeError(f"benchmark process '{name}' failed:\n{run.stderr}")
-    return float(json.loads(run.stdout.splitlines()[-1]))
+    return json.loads(run.stdout.splitlines()[-1])
