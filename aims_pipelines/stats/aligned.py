@@ -63,15 +63,16 @@ def aligned_points(
     if not pairs:
         return np.empty(0), np.empty((0, 0))
     points = np.unique(np.concatenate([pair[0] for pair in pairs[:wholes]]))
-    lengths = [pair[0].size for pair in pairs]
-    rows = np.repeat(np.arange(len(pairs)), lengths)
     counts = np.zeros((len(pairs), points.size))
     positions = _positions(
         points,
         np.concatenate([pair[0] for pair in pairs]),
         binned=coarse and not steps and bits == MANTISSA_BITS,
     )
-    counts[rows, positions] = np.concatenate([pair[1] for pair in pairs])
+    start = 0
+    for row, (_, counted) in zip(counts, pairs, strict=True):
+        row[positions[start : start + counted.size]] = counted
+        start += counted.size
     return points, counts
 
 
@@ -99,10 +100,11 @@ def aligned_categories(categories: Sequence[Categories | None]) -> tuple[tuple[s
         ]
         width = max(row.size for row in rows)
         return None, np.array([row if row.size else np.zeros(width) for row in rows])
-    labels = sorted({label for item in categories if item is not None for label in item.counts})
+    counted = [{} if item is None else item.counts for item in categories]
+    labels = sorted(set().union(*counted))
     position = {label: index for index, label in enumerate(labels)}
     counts = np.zeros((len(categories), len(labels)))
-    for row, item in zip(counts, categories, strict=True):
-        if item is not None and item.counts:
-            row[[position[label] for label in item.counts]] = list(item.counts.values())
+    for row, item in zip(counts, counted, strict=True):
+        places = np.fromiter(map(position.__getitem__, item), np.intp, len(item))
+        row[places] = np.fromiter(item.values(), np.float64, len(item))
     return tuple(labels), counts
