@@ -20,10 +20,8 @@ from aims_pipelines.stats.profile import Distribution
 STRETCH = 2.1
 #: Fewest values that fences are fitted to.
 MIN_VALUES = 30
-# Points of a distribution that is not exact lie within this relative distance of the values.
-_BIN_ERROR = 0.01
 # Values clipped to a fence come back from 32-bit storage within this relative distance of it.
-_ROUNDING = 1e-6
+_ROUNDING = 2.0**-23
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +38,8 @@ class Fences:
 
     def beyond(self, distribution: Distribution) -> int:
         """Count the values outside; where points stand for bins, a bin that a fence crosses is inside."""
-        slack = _ROUNDING if distribution.exact else _BIN_ERROR
+        # Bins far from zero are narrow: a slack as for wide ones would hide every outlier there.
+        slack = _ROUNDING if distribution.exact else max(_ROUNDING, 2.0**-distribution.mantissa_bits)
         high, low = self.high + slack * abs(self.high), self.low - slack * abs(self.low)
         outside = (distribution.points > high) | (distribution.points < low)
         return int(distribution.counts[outside].sum())

@@ -1,11 +1,13 @@
 """Fences against the shapes that real columns have; the oracle is the sample itself."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aims_pipelines.checks.fences import MIN_VALUES, Fences, fit
+from aims_pipelines.measure import profile_table
 from aims_pipelines.stats.profile import Distribution
 
 RNG = np.random.default_rng(7)
@@ -97,3 +99,16 @@ def test_fences_hold_the_middle_and_move_with_unit_and_origin(values, scale, shi
         return  # rounding took the spread
     assert moved.high == pytest.approx(fences.high * scale + shift, rel=1e-4, abs=1e-3 * scale)
     assert moved.low == pytest.approx(fences.low * scale + shift, rel=1e-4, abs=1e-3 * scale)
+
+
+@pytest.mark.parametrize("origin", [0.0, 1e3, -1e6, 1e9])
+@pytest.mark.parametrize("rows", [1_000, 5_000])
+def test_how_many_values_are_beyond_does_not_depend_on_where_zero_is(origin, rows):
+    values = np.random.default_rng(0).normal(0, 10, rows)
+    values[: rows // 10] += 5_000
+    measured = profile_table(pa.table({"x": values + origin}), rows=False).columns["x"].distribution
+    assert measured is not None
+    assert measured.exact == (rows == 1_000)
+    fences = fit(measured)
+    assert fences is not None
+    assert fences.beyond(measured) == rows // 10
