@@ -128,7 +128,9 @@ def _moment(column: ColumnProfile, measure: Measure) -> Reading:
     if measure is Measure.MEAN:
         return Reading(value=moments.mean, error=math.sqrt(variance / count), rows=count)
     spread = math.sqrt(variance)
-    kurtosis = moments.m4 * count / moments.m2**2 if 0.0 < moments.m2 < math.inf else math.nan
+    # Divided one by one, as the square of a sum of squares may leave the range of floats; fourth powers may have.
+    known = 0.0 < moments.m2 < math.inf and moments.m4 > 0.0
+    kurtosis = (moments.m4 / moments.m2) * (count / moments.m2) if known else math.nan
     error = spread * math.sqrt(max(0.0, kurtosis - 1.0) / (4.0 * count)) if spread else 0.0
     return Reading(value=spread, error=error, rows=count)
 

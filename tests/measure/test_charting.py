@@ -152,6 +152,17 @@ def test_a_window_without_the_column_group_or_rows_is_inconclusive_and_says_why(
     assert made.chart.reason == "last cannot be judged: there are no rows"
 
 
+@pytest.mark.parametrize("size", [1e-300, 1e-160, 1e-90, 1e90, 1e160, 1e300])
+@pytest.mark.parametrize("text", ["sd(x)", "mean(x)"])
+def test_a_spread_whose_powers_leave_the_range_of_floats_gets_an_answer(text, size):
+    series = {f"w{k}": profile_frame(pd.DataFrame({"x": np.arange(1, 11) * size})) for k in range(12)}
+    (made,) = chart(series, text)
+    assert made.chart.status is not Status.FAIL
+    if text == "sd(x)" and abs(np.log10(size)) > 80:  # their fourth powers are 0 or infinite
+        assert made.chart.status is Status.INCONCLUSIVE
+        assert made.chart.reason
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
