@@ -50,7 +50,7 @@ MODEL_CHECKS: Final[tuple[ModelCatalogueEntry, ...]] = (
     ),
     ModelCatalogueEntry(
         name="subgroup_performance",
-        version="2",
+        version="3",
         description="Is it about as good for every group of each protected attribute?",
     ),
     ModelCatalogueEntry(

@@ -79,6 +79,8 @@ def within_group(metric: str, part: Outcomes, whole: Outcomes) -> Estimate:
     if metric == "mae":
         overall = float(np.abs(whole.truth - whole.predicted).mean())
         return regression.scaled(regression.mean_absolute_error(part.truth, part.predicted), overall)
+    if metric == "accuracy":  # says something of a group of one class as well
+        return classification.accuracy(part.truth, part.predicted)
     return estimate(metric, part)
 
 

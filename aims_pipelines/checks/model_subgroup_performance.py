@@ -1,7 +1,7 @@
 """Subgroup performance: no group is served much worse than another."""
 
 from aims_pipelines.checks.candidate import Answer, Inapplicable
-from aims_pipelines.checks.model_candidate import ModelCandidate
+from aims_pipelines.checks.model_candidate import ModelCandidate, Outcomes
 from aims_pipelines.checks.model_groups import levels, too_small, unseen
 from aims_pipelines.checks.model_metrics import group_measure, problem, within_group
 from aims_pipelines.core.verdict import Finding, Status
@@ -44,7 +44,7 @@ def _attribute(candidate: ModelCandidate, attribute: str) -> list[Finding]:
         if estimate.known:
             measured[level] = estimate
         else:
-            small.append(too_small(f"{attribute}={level}", 0, 1, noun="row of the other class"))
+            small.append(_unknown(f"{attribute}={level}", limits.metric, part))
     gap = largest_gap(
         measured,
         limit=limits.max_subgroup_gap,
@@ -53,3 +53,15 @@ def _attribute(candidate: ModelCandidate, attribute: str) -> list[Finding]:
         measure=group_measure(limits.metric),
     )
     return [gap, *small]
+
+
+def _unknown(target: str, metric: str, part: Outcomes) -> Finding:
+    reason, remedy = problem(metric, part)
+    return Finding(
+        target=target,
+        measure=group_measure(metric),
+        status=Status.INCONCLUSIVE,
+        reason=f"in this group {reason or 'the measure is not defined'}",
+        n=part.rows,
+        remedy=remedy or "Judge on more rows of this group, or accept the finding for a stated time.",
+    )

@@ -222,6 +222,23 @@ def test_a_group_that_is_served_much_worse_fails_by_name(make):
     assert "female" in found.reason
 
 
+def test_a_group_of_one_class_is_compared_by_accuracy_and_not_by_ranking(make):
+    sex = np.where(np.arange(4000) < 200, "one class", np.where(np.arange(4000) % 2 == 0, "female", "male"))
+    judged = outcomes(4000, seed=3)
+    first = np.arange(4000) < 200
+    truth = np.where(first, 0.0, judged.truth)
+    predicted = np.where(first, (np.arange(4000) < 100).astype(float), judged.predicted)
+    known = dataclasses.replace(judged, truth=truth, predicted=predicted)
+    accuracy = make(on_holdout=known, groups={"sex": sex}, limits=ModelLimits(metric="accuracy"))
+    found = finding(accuracy, "subgroup_performance", "sex")
+    assert found.status is Status.FAIL
+    assert "one class" in found.reason
+    ranked = make(on_holdout=known, groups={"sex": sex}, limits=ModelLimits(metric="roc_auc"))
+    found = finding(ranked, "subgroup_performance", "sex=one class")
+    assert found.status is Status.INCONCLUSIVE
+    assert "in this group all rows have the same label" in found.reason
+
+
 def test_a_group_that_is_selected_twice_as_often_fails_by_name(make):
     judged = outcomes(4000, seed=3)
     second = np.arange(4000) % 2 == 1
