@@ -273,4 +273,6 @@ def _passed(judged: Judged, at: int, moved: str) -> str:
                 else "no missing values in either window"
             )
         return "nothing varies: one value, or none that is common, in both windows"
+    if shifts.kind[at] == Shift.SHARES and shifts.cell[at] < 0:
+        return "rare values, taken together, differ no more than those of two samples do"
     return moved

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aims_pipelines.stats.aligned import aligned_categories, aligned_points
+from aims_pipelines.stats.hashing import mix
 from aims_pipelines.stats.profile import ColumnProfile, Kind
 from aims_pipelines.stats.tails import Floats, chi_square, kolmogorov, normal, normal_score, share, skewed
 
@@ -35,6 +36,9 @@ CORRELATION_PER_TOTAL_VARIATION = float(np.pi)
 _FEWEST = 20.0
 #: Fewest rows expected in the smaller window for a category's part in chi-square.
 _FEWEST_EXPECTED = 5.0
+#: Rows expected in the smaller window for each set of rarer categories, and most such sets.
+_EXPECTED_OF_RARE = 10.0
+_MOST_SETS = 1024
 #: Part of the values at either end that is clipped before means are taken.
 _CLIPPED = 0.001
 #: Largest gap of the distribution functions that is harmless, in wobbles.
@@ -63,7 +67,9 @@ class Shifts:
         kind: The question, a :class:`Shift`.
         observed: The shift in that question's unit: standard deviations, or a fraction of the rows with a
             value.
-        variance: ``1/n + 1/m`` over rows with a value; infinite where a window is empty.
+        possible: Whether there was anything to test: more than one value or category.
+        before: Rows with a value in the reference window.
+        after: Rows with a value in the current window.
         spread: Standard deviation of the unit that shifts: 1 for a location, at most 0.5 for shares and
             shapes.
         tests: Categories judged one by one; 1 for ordered values.
@@ -134,18 +140,20 @@ def share_shifts(before: Floats, after: Floats, *, wobble: float, present: Float
 
     Returns:
         Shifts of kind ``SHARE`` or ``SHARES``. Categories with fewer than 20 rows in both windows of the
-        whole table together are taken as one.
+        whole table together are taken as one; where the shares are judged together, as random sets of some of
+        them, in which it shows if others take their place.
     """
     n, m = before.sum(axis=1), after.sum(axis=1)
     variance = _variance(n, m)
     units = n.size
     kept = np.flatnonzero((before[0] + after[0]) >= _FEWEST)
+    all_before, all_after = _with_sets(before, after, kept, n, m)
     before, after = _with_rest(before, kept, n), _with_rest(after, kept, m)
     cells = before.shape[1]
-    if cells < 2 or np.count_nonzero(before[0] + after[0]) < 2 or not np.isfinite(variance).any():
+    if np.count_nonzero(all_before[0] + all_after[0]) < 2 or not np.isfinite(variance).any():
         return _unmoved(n, m, present, ordered=False)
     damping = _damping(variance, wobble)
-    alone = 1 if cells == 2 else cells
+    alone = 1 if all_before.shape[1] == 2 else cells
     b, a, nn, mm = before[:, :alone], after[:, :alone], n[:, None], m[:, None]
     rose = a * nn > b * mm
     tail = share(np.where(rose, a, b), np.where(rose, mm, nn), np.where(rose, b, a), np.where(rose, nn, mm))
@@ -154,23 +162,23 @@ def share_shifts(before: Floats, after: Floats, *, wobble: float, present: Float
     at = np.arange(units)
     p_one = np.minimum(1.0, alone * by_cell[at, cell])
     with np.errstate(invalid="ignore", divide="ignore"):
-        was, now = before / nn, after / mm
+        moved = np.nan_to_num(after / mm - before / nn)
+        together = 0.5 * np.abs(np.nan_to_num(all_after / mm - all_before / nn)).sum(axis=1)
         pooled = (before + after) / (n + m)[:, None]
-    moved = np.nan_to_num(now - was)
-    p_all, together = np.ones(units), 0.5 * np.abs(moved).sum(axis=1)
-    if alone > 1:
-        p_all = _shares_together(before, after, n, m, damping)
-    first, second = p_one / FIRST, p_all / (1.0 - FIRST)
-    use_all = (second < first) if alone > 1 else np.zeros(units, dtype=bool)
-    p = np.minimum(1.0, np.where(use_all, second, first)) if alone > 1 else p_one
+    p, use_all = p_one, np.zeros(units, dtype=bool)
+    if all_before.shape[1] > 2:
+        first = p_one / FIRST
+        second = _shares_together(all_before, all_after, n, m, damping) / (1.0 - FIRST)
+        use_all = second < first if kept.size else np.ones(units, dtype=bool)
+        p = np.minimum(1.0, np.where(use_all, second, first))
     return Shifts(
         p=p,
         kind=np.where(use_all, int(Shift.SHARES), int(Shift.SHARE)),
-        possible=((before + after) > 0.0).sum(axis=1) > 1,
+        possible=((all_before + all_after) > 0.0).sum(axis=1) > 1,
         observed=np.where(use_all, together, moved[at, cell]),
         before=n,
         after=m,
-        spread=_largest_spread(np.nan_to_num(pooled)),
+        spread=_largest_spread(np.nan_to_num(pooled)) if kept.size else np.full(units, 0.5),
         tests=np.full(units, float(alone)),
         cell=np.where(cell >= kept.size, -1, np.append(kept, -1)[np.minimum(cell, kept.size)]),
         ordered=np.zeros(units, dtype=bool),
@@ -303,6 +311,29 @@ def _shares_together(before: Floats, after: Floats, n: Floats, m: Floats, dampin
         filled = (a + b) > 0.0
     value = np.where(filled, np.nan_to_num(parts, posinf=0.0), 0.0).sum(axis=1)
     return chi_square(value * np.square(damping), filled.sum(axis=1) - 1.0)
+
+
+def _with_sets(
+    before: Floats, after: Floats, kept: NDArray[np.intp], n: Floats, m: Floats
+) -> tuple[Floats, Floats]:
+    """Counts of the categories kept, and of the others in sets, drawn without regard to the counts.
+
+    Where each of many rare categories gives way to another, all of them together keep their share. In a random
+    set of few of them the share then changes, and it does not where they only vary as samples do.
+    """
+    whole = before[0] + after[0]
+    rare = np.setdiff1d(np.flatnonzero(whole), kept)
+    expected = whole[rare].sum() * min(n[0], m[0]) / max(n[0] + m[0], 1.0)
+    sets = min(rare.size, _MOST_SETS, int(expected / _EXPECTED_OF_RARE))
+    if sets < 2:
+        return _with_rest(before, kept, n), _with_rest(after, kept, m)
+    drawn = (mix(np.arange(rare.size, dtype=np.uint64)) % np.uint64(sets)).astype(np.intp)
+    member = np.zeros((rare.size, sets))
+    member[np.arange(rare.size), drawn] = 1.0
+    return (
+        np.concatenate([before[:, kept], before[:, rare] @ member], axis=1),
+        np.concatenate([after[:, kept], after[:, rare] @ member], axis=1),
+    )
 
 
 def _with_rest(counts: Floats, kept: NDArray[np.intp], total: Floats) -> Floats:

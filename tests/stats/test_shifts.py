@@ -145,8 +145,40 @@ def test_new_and_vanished_categories_are_moves():
 def test_identifiers_move_nothing():
     first, second = [f"id {index}" for index in range(3000)], [f"id {index}" for index in range(3000, 6000)]
     measured = column_shifts(columns(first), columns(second), wobble=0.0)[0]
-    assert not measured.possible[0]
     assert measured.p[0] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("common", "rare", "each"), [(0, 3_000, 6), (9_000, 1_000, 9), (9_000, 100, 9)], ids=str
+)
+def test_rare_categories_that_all_give_way_to_others_are_a_move(common, rare, each):
+    old, new = np.full(rare, float(each)), np.zeros(rare)
+    before = np.concatenate([[float(common)], old, new])[None, :]
+    after = np.concatenate([[float(common)], new, old])[None, :]
+    measured = share_shifts(before, after, wobble=0.005, present=np.ones(1))
+    assert measured.kind[0] == Shift.SHARES
+    assert measured.p[0] < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("weights", "rows"),
+    [
+        (np.ones(3_000), 18_000),
+        (1.0 / np.arange(1, 4_001), 10_000),
+        (1.0 / np.arange(1, 1_001), 1_000),
+        (np.append(1_000.0, np.ones(1_000)), 18_000),
+    ],
+    ids=["alike", "Zipf", "Zipf, few rows", "one common"],
+)
+def test_rare_categories_that_vary_as_samples_do_raise_no_more_alarms_than_stated(weights, rows):
+    rng = np.random.default_rng(5)
+    windows = rng.multinomial(rows, weights / weights.sum(), size=(200, 2)).astype(float)
+    p = [
+        share_shifts(one[:1], one[1:], wobble=0.0, present=np.ones(1)).p[0]
+        for one in (pair[:, pair.sum(axis=0) > 0] for pair in windows)
+    ]
+    for level in (0.01, 0.05, 0.2):
+        assert np.mean(np.array(p) <= level) <= level + 3 * np.sqrt(level * (1 - level) / 200)
 
 
 def test_groups_are_measured_by_themselves():
