@@ -77,7 +77,7 @@ DATASET_CHECKS: Final[tuple[CatalogueEntry, ...]] = (
     ),
     CatalogueEntry(
         name="outliers",
-        version="1",
+        version="2",
         description="Do no more values than the limit allows lie beyond fences fitted to the column's shape?",
     ),
     CatalogueEntry(
@@ -102,7 +102,7 @@ DATASET_CHECKS: Final[tuple[CatalogueEntry, ...]] = (
     ),
     CatalogueEntry(
         name="drift",
-        version="2",
+        version="3",
         description="Does the table still look like the reference version, as a whole and inside each group?",
     ),
     CatalogueEntry(

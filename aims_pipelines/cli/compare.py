@@ -253,7 +253,7 @@ def _summary(comparison: "Comparison") -> str:
     more = f"; it would take about {needed:,} rows to tell" if needed else ""
     return (
         f"{comparison.status.value}: {', '.join(parts)} (tolerated shift {comparison.effect:g} of the rows, "
-        f"chance of a false failure {comparison.alpha:g}){more}"
+        f"chance that an unchanged window fails {comparison.alpha:g}){more}"
     )
 
 

@@ -32,7 +32,7 @@ class Comparison:
         reference: Profile of the reference, as judged.
         current: Profile of the current table, as judged.
         effect: Tolerated shift, as a share of the rows.
-        alpha: Chance of a false failure over all findings.
+        alpha: Chance that a window in which nothing has changed fails.
         label: The column to predict, if one was named.
         notes: What a reader ought to know besides.
     """
@@ -92,7 +92,8 @@ def compare(
             frame. One of Spark is profiled on its executors.
         current: The same; read with the groups of the reference where that is a profile.
         effect: Tolerated shift: the share of rows that may have moved, in (0, 1).
-        alpha: Chance of a false failure over all columns and groups together, in (0, 1).
+        alpha: Chance, in (0, 1), that a window in which nothing has changed fails anywhere. Beside real drift it
+            bounds the expected share of false ones among the failures.
         label: Column to predict; its shifts inside groups are tested by themselves.
         protected: Columns whose groups are looked into, intersections joined by ``&``. If absent, the groups of the
             profiles; none where both are tables.

@@ -50,7 +50,8 @@ def compare(
             total variation distance, in (0, 1). A pass must have been able to show it; inside groups,
             three times as much. A shift of less than about a fifth of it never fails, however many the
             rows.
-        alpha: Chance of a false failure over all columns and groups together, in (0, 1).
+        alpha: Chance, in (0, 1), that a window in which nothing has changed fails anywhere. Beside real drift it
+            bounds the expected share of false ones among the failures.
         power: Chance with which a passing window would have shown the tolerated shift, in (0.5, 1).
         labels: Columns to predict; their shifts inside groups are a family of tests of their own.
         ignore: Columns that are not judged, such as the time of the event or a running number.

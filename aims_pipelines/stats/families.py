@@ -1,8 +1,8 @@
 """Families of tests that share one level, and the judgement of each test in them.
 
-The level is divided among the families that have tests at all, before anything is seen, so that the
-chance of a false failure anywhere stays below it; inside a family Benjamini and Hochberg's procedure
-decides.
+The level is divided among the families that have tests at all, before anything is seen, so that a window in
+which nothing has changed fails anywhere with no more than that chance. Inside a family Benjamini and
+Hochberg's procedure decides: beside real shifts the level bounds the expected share of false failures.
 """
 
 from collections.abc import Mapping, Sequence
