@@ -112,7 +112,8 @@ def judge_windows(
     """Judge windows by their labels.
 
     A window with too few labels is judged together with those before it, as many as it takes, or with later ones where
-    there are none before; unless its own figure, taken by itself, lies on the other side of the tolerance.
+    there are none before; unless its own figure, taken by itself, lies on the other side of the tolerance, or of zero.
+    A finding of several windows has the figure, interval and rows of all of them.
 
     Args:
         windows: By name, in order of time.
@@ -195,17 +196,18 @@ def _findings(
 
 
 def _agreed(alone: Finding, together: Finding, count: int) -> Finding:
-    """What is found of a window with its neighbours, unless by itself it points elsewhere."""
-    assert alone.observed is not None and alone.limit is not None  # noqa: S101 - as judged
-    if (abs(alone.observed) > alone.limit) is not (together.status is Status.FAIL):
+    """What is found of a window with its neighbours, unless by itself it points elsewhere.
+
+    Elsewhere is the other side of the tolerance; and, of windows that fail together, the other side of zero: one that
+    is better than promised must not fail for neighbours that are worse.
+    """
+    assert alone.observed is not None and alone.limit is not None and together.observed is not None  # noqa: S101 - as judged
+    failed = together.status is Status.FAIL
+    if (abs(alone.observed) > alone.limit) is not failed or (
+        failed and alone.observed * together.observed <= 0.0
+    ):
         return alone
-    return replace(
-        alone,
-        status=together.status,
-        reason=f"{together.reason}, over {count} windows",
-        rows_needed=None,
-        remedy=together.remedy,
-    )
+    return replace(together, reason=f"{together.reason}, over {count} windows")
 
 
 def _asked(

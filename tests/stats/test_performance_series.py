@@ -242,7 +242,11 @@ def test_windows_too_small_to_be_told_alone_are_judged_with_their_neighbours():
     first, last = series.windows[0].findings[0], series.windows[-1].findings[0]
     assert "over" in first.reason
     assert "over" in last.reason
-    assert (first.n, first.rows_needed) == (420, None)
+    # The figure, its interval and its rows are of all the windows that the reason names.
+    assert (first.n, first.rows_needed) == (420 * int(first.reason.split()[-2]), None)
+    for finding in (first, last):
+        assert sum(finding.interval) / 2 == pytest.approx(finding.observed)
+        assert f"{abs(finding.observed):.1%}" in finding.reason
 
 
 def test_neighbours_do_not_pass_a_window_whose_own_labels_point_elsewhere():
@@ -254,6 +258,30 @@ def test_neighbours_do_not_pass_a_window_whose_own_labels_point_elsewhere():
     assert small.observed > small.limit
     assert small.status is Status.INCONCLUSIVE
     assert small.rows_needed is None or small.rows_needed > 120
+
+
+def wrong_rows(rows, errors):
+    """Scores of 0.3 and 0.7 in turn, of which so many are wrong."""
+    scores = np.tile([0.3, 0.7], rows // 2)
+    labels = (scores >= 0.5).astype(float)
+    labels[:errors] = 1.0 - labels[:errors]
+    return score_table(scores, labels)
+
+
+def test_a_window_better_than_promised_does_not_fail_for_neighbours_that_are_worse():
+    reference = wrong_rows(6000, 1800)  # 30 %, as the scores promise
+    windows = {str(number): wrong_rows(200, 90) for number in range(4)}
+    windows |= {"better": wrong_rows(60, 12), "worse": wrong_rows(60, 27)}
+    *_, better, worse = performance_series(reference, windows).windows
+    of_errors = [
+        next(finding for finding in window.findings if finding.measure == ERRORS)
+        for window in (better, worse)
+    ]
+    assert [finding.status for finding in of_errors] == [Status.INCONCLUSIVE, Status.FAIL]
+    assert of_errors[0].observed == pytest.approx(-0.1, abs=0.01)
+    assert of_errors[0].n == 60
+    assert of_errors[1].reason.startswith(f"{of_errors[1].observed:.1%} more errors")
+    assert of_errors[1].interval[0] > 0.0
 
 
 def test_a_change_that_goes_on_is_shown_by_small_windows_together():
