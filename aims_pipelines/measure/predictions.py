@@ -1,6 +1,6 @@
 """Tables of predictions to score tables: a window a table or a period, whole and within groups, in one pass."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,7 +15,8 @@ from aims_pipelines.measure.lowering import Numbers, kind_of, logical_type, lowe
 from aims_pipelines.measure.periods import Period, check_number, check_time, parts_by_period, period_name
 from aims_pipelines.measure.prediction_tables import Source
 from aims_pipelines.measure.windows import TableWindow, Window
-from aims_pipelines.stats.profile import GroupSpec, Kind
+from aims_pipelines.stats.merge import kept_levels
+from aims_pipelines.stats.profile import OTHER, GroupSpec, Kind
 from aims_pipelines.stats.score_table import ScoreTable, merge_scores, score_table
 
 Floats = NDArray[np.float64]
@@ -48,6 +49,39 @@ class WindowScores:
 
     whole: ScoreTable
     groups: dict[str, dict[str, ScoreTable]] = field(default_factory=dict)
+
+
+def merge_levels(parts: Sequence[Mapping[str, ScoreTable]]) -> dict[str, ScoreTable]:
+    """Add up score tables by level, those of levels that are not kept by name in ``(other)``."""
+    return _folded(parts, kept_levels(level for part in parts for level in part))
+
+
+def alike(windows: Sequence[WindowScores]) -> list[WindowScores]:
+    """The same windows with the same levels told apart in all: those kept of the levels of all together.
+
+    Otherwise a level could stand by itself in one window and within ``(other)`` in the next.
+    """
+    named: dict[str, set[str]] = {}
+    for window in windows:
+        for grouping, levels in window.groups.items():
+            named.setdefault(grouping, set()).update(levels)
+    kept = {grouping: kept_levels(levels) for grouping, levels in named.items()}
+    return [
+        WindowScores(
+            window.whole,
+            {grouping: _folded([levels], kept[grouping]) for grouping, levels in window.groups.items()},
+        )
+        for window in windows
+    ]
+
+
+def _folded(parts: Sequence[Mapping[str, ScoreTable]], kept: Collection[str]) -> dict[str, ScoreTable]:
+    """Add up score tables by level, those of levels outside ``kept`` in ``(other)``."""
+    gathered: dict[str, list[ScoreTable]] = {}
+    for part in parts:
+        for level, table in part.items():
+            gathered.setdefault(level if level in kept else OTHER, []).append(table)
+    return {level: merge_scores(tables) for level, tables in sorted(gathered.items())}
 
 
 def column_faults(source: Source, columns: Columns, *, time: str | None, labelled: bool) -> list[Fault]:
@@ -171,12 +205,14 @@ class _Tally:
             [self._whole, score_table(scores, labels, threshold=self._columns.threshold)]
         )
         for spec in self._columns.groups:
-            grouping, found = Grouping(spec), self._groups[spec.name]
+            # Levels past the cap give way here and in what is added up alike: those that stay have the smallest
+            # hashes among all levels, so they stay in every part, and no part decides what they hold.
+            grouping, found = Grouping(spec), {}
             cells, _ = grouping.assign([one_array(table.column(name)) for name in spec.columns])
             for level, cell in grouping.levels.items():
                 inside = cells.codes == cell
-                part = score_table(scores[inside], labels[inside], threshold=self._columns.threshold)
-                found[level] = merge_scores([found[level], part]) if level in found else part
+                found[level] = score_table(scores[inside], labels[inside], threshold=self._columns.threshold)
+            self._groups[spec.name] = merge_levels([self._groups[spec.name], found])
 
     def faults(self) -> list[Fault]:
         """What is wrong with the rows."""

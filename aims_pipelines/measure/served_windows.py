@@ -7,8 +7,15 @@ from typing import TypeVar
 from aims_pipelines.core.errors import BadInput, Fault
 from aims_pipelines.measure.periods import Period
 from aims_pipelines.measure.prediction_tables import Source
-from aims_pipelines.measure.predictions import Columns, WindowScores, read_periods, read_window
-from aims_pipelines.stats.score_table import ScoreTable, merge_scores
+from aims_pipelines.measure.predictions import (
+    Columns,
+    WindowScores,
+    alike,
+    merge_levels,
+    read_periods,
+    read_window,
+)
+from aims_pipelines.stats.score_table import merge_scores
 
 _Made = TypeVar("_Made")
 
@@ -35,7 +42,7 @@ def read_served(
         calibrate_on: Number of first windows that are the reference.
 
     Returns:
-        The reference, and the windows by name.
+        The reference, and the windows by name. All tell the same levels of a grouping apart.
 
     Raises:
         BadInput: Rows will not do, labels do not go together, or there are no windows; all faults are named.
@@ -58,7 +65,8 @@ def read_served(
         faults.append(Fault(where="windows", expected=expected, found="no more" if calibrate_on else "none"))
     if faults or was is None:
         raise BadInput(faults)
-    return was, now
+    was, *others = alike([was, *now.values()])
+    return was, dict(zip(now, others, strict=True))
 
 
 def tried(faults: list[Fault], make: Callable[[], _Made]) -> _Made | None:
@@ -90,11 +98,9 @@ def _first(
     own = list(windows.values())[:count]
     if not own:
         return None, windows
-    groups: dict[str, dict[str, ScoreTable]] = {}
-    for window in own:
-        for grouping, levels in window.groups.items():
-            known = groups.setdefault(grouping, {})
-            for level, table in levels.items():
-                known[level] = merge_scores([known[level], table]) if level in known else table
+    groups = {
+        grouping: merge_levels([window.groups.get(grouping, {}) for window in own])
+        for grouping in dict.fromkeys(grouping for window in own for grouping in window.groups)
+    }
     whole = merge_scores([window.whole for window in own])
     return WindowScores(whole, groups), dict(list(windows.items())[count:])

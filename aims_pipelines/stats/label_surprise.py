@@ -76,6 +76,19 @@ def surprises(window: ScoreTable, learnt: CalibrationMap) -> tuple[Surprise, ...
     return surprise(ERRORS, signs), surprise(POSITIVES, np.ones(len(signs)))
 
 
+def tells(surprise: Surprise, *, tolerance: float, confidence: float) -> bool:
+    """Whether there are labels enough that a difference of the tolerated size would be shown four times out of five.
+
+    This depends on the scores of the labelled rows and on the reference, not on what the labels are.
+
+    Args:
+        surprise: The difference; its value is not looked at.
+        tolerance: Largest difference that is acceptable, a fraction in (0, 1).
+        confidence: Two-sided coverage of the interval, in (0, 1).
+    """
+    return (quantile(confidence) + _POWER) * _error(surprise) <= tolerance
+
+
 def judge(surprise: Surprise, *, target: str, tolerance: float, confidence: float) -> Finding:
     """Hold a difference against what is tolerated, in either direction.
 
@@ -87,10 +100,9 @@ def judge(surprise: Surprise, *, target: str, tolerance: float, confidence: floa
 
     Returns:
         Fail where the difference is shown (its interval leaves out zero) and larger than tolerated. Pass otherwise, if
-        there are labels enough that one of the tolerated size would be shown four times out of five; else inconclusive.
+        there are labels enough to tell (see :func:`tells`); else inconclusive.
     """
-    z = quantile(confidence)
-    error = math.sqrt(surprise.by_chance + surprise.by_map)
+    z, error = quantile(confidence), _error(surprise)
     low, high = surprise.value - z * error, surprise.value + z * error
     what = surprise.measure.split(" ", maxsplit=1)[0]
     amount = f"{abs(surprise.value):.1%} {'more' if surprise.value > 0 else 'fewer'} {what} than the scores promise"
@@ -101,7 +113,7 @@ def judge(surprise: Surprise, *, target: str, tolerance: float, confidence: floa
             "Compare the features with those of the reference: if they moved, cases changed that the model cannot tell "
             "apart; if not, the relation did. Train again on rows with labels, or take the model out of service."
         )
-    elif (z + _POWER) * error <= tolerance:
+    elif tells(surprise, tolerance=tolerance, confidence=confidence):
         status, reason = Status.PASS, f"{amount}, within {tolerance:.3g}"
     else:
         left = (tolerance / (z + _POWER)) ** 2 - surprise.by_map
@@ -128,3 +140,8 @@ def judge(surprise: Surprise, *, target: str, tolerance: float, confidence: floa
         rows_needed=needed,
         remedy=remedy,
     )
+
+
+def _error(surprise: Surprise) -> float:
+    """Standard error of the difference, if the map is right."""
+    return math.sqrt(surprise.by_chance + surprise.by_map)

@@ -1,9 +1,8 @@
 """Windows of a model in service, and their labels held against their scores: alone, or small ones with neighbours."""
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 from aims_pipelines.core.verdict import Finding, Status, worst
 from aims_pipelines.stats.banding import level_order
@@ -11,14 +10,14 @@ from aims_pipelines.stats.calibration_map import CalibrationMap, Refusal, calibr
 from aims_pipelines.stats.estimates import Estimate
 from aims_pipelines.stats.expected_performance import ExpectedPerformance, expected_performance
 from aims_pipelines.stats.intervals import simultaneous
-from aims_pipelines.stats.label_surprise import judge, surprises
+from aims_pipelines.stats.label_surprise import judge, surprises, tells
 from aims_pipelines.stats.realised_performance import Measure, realised_performance
 from aims_pipelines.stats.score_table import ScoreTable, merge_scores, of_known
 
 Tables = Mapping[str, ScoreTable]
 #: Most windows that one is judged together with.
 _MOST_NEIGHBOURS = 24
-# Errors and positives, each window alone and with its neighbours.
+# Errors and positives, each looked at twice: in a window alone, and once with its neighbours.
 _TESTS_A_WINDOW = 4
 _NO_GROUP = Refusal(
     reason="the reference has no rows of this group", remedy="Take a reference that holds such rows."
@@ -111,8 +110,10 @@ def judge_windows(
 ) -> tuple[WindowPerformance, ...]:
     """Judge windows by their labels.
 
-    A window with too few labels is judged together with those before it, as many as it takes, or with later ones where
-    there are none before; unless its own figure, taken by itself, lies on the other side of the tolerance.
+    A window with too few labels is judged together with those before it, or with later ones where none are before;
+    unless its own figure, taken by itself, lies on the other side of the tolerance, or of zero. As many are taken as
+    could show a difference of the tolerated size, whatever their labels are, so that each measure is looked at twice.
+    A finding of several windows has the figure, interval and rows of all of them.
 
     Args:
         windows: By name, in order of time.
@@ -132,8 +133,7 @@ def judge_windows(
         if name in known and isinstance(learnt, Refusal):
             findings = (_open(target, learnt),)
         elif name in known and not isinstance(learnt, Refusal):
-            asked = partial(_asked, learnt=learnt, terms=terms, level=level, target=target)
-            findings = _findings(name, known, asked)
+            findings = _findings(name, known, _Asked(learnt=learnt, terms=terms, level=level, target=target))
         told[name] = replace(told[name], pending=False, findings=findings)
     return tuple(told.values())
 
@@ -176,45 +176,68 @@ def judge_groups(
     return found
 
 
-def _findings(
-    name: str, known: Tables, asked: Callable[[ScoreTable], tuple[Finding, ...]]
-) -> tuple[Finding, ...]:
-    """The findings of a window; those that it is too small for are told together with its neighbours."""
-    answers = {finding.measure: finding for finding in asked(known[name])}
-    open_ones = {measure for measure, finding in answers.items() if finding.status is Status.INCONCLUSIVE}
+def _findings(name: str, known: Tables, asked: "_Asked") -> tuple[Finding, ...]:
+    """The findings of a window; those that it is too small for are told together with its neighbours.
+
+    Labels of neighbours are looked at once, for as few of them as are enough to tell, which their scores decide.
+    Taking them in until something shows would look as often as there are neighbours, at the price of one look.
+    """
     table = known[name]
+    answers = {finding.measure: finding for finding in asked(table)}
+    open_ones = {measure for measure, finding in answers.items() if finding.status is Status.INCONCLUSIVE}
     for count, neighbour in enumerate(_neighbours(name, list(known)), 2):
         if not open_ones:
             break
         table = merge_scores([table, known[neighbour]])
-        for together in asked(table):
-            if together.measure in open_ones and together.status is not Status.INCONCLUSIVE:
+        for together in asked(table, sufficient=True):
+            if together.measure in open_ones:
                 open_ones.remove(together.measure)
                 answers[together.measure] = _agreed(answers[together.measure], together, count)
     return tuple(answers.values())
 
 
 def _agreed(alone: Finding, together: Finding, count: int) -> Finding:
-    """What is found of a window with its neighbours, unless by itself it points elsewhere."""
-    assert alone.observed is not None and alone.limit is not None  # noqa: S101 - as judged
-    if (abs(alone.observed) > alone.limit) is not (together.status is Status.FAIL):
+    """What is found of a window with its neighbours, unless by itself it points elsewhere.
+
+    Elsewhere is the other side of the tolerance; and, of windows that fail together, the other side of zero: one that
+    is better than promised must not fail for neighbours that are worse.
+    """
+    assert alone.observed is not None and alone.limit is not None and together.observed is not None  # noqa: S101 - as judged
+    failed = together.status is Status.FAIL
+    if (abs(alone.observed) > alone.limit) is not failed or (
+        failed and alone.observed * together.observed <= 0.0
+    ):
         return alone
-    return replace(
-        alone,
-        status=together.status,
-        reason=f"{together.reason}, over {count} windows",
-        rows_needed=None,
-        remedy=together.remedy,
-    )
+    return replace(together, reason=f"{together.reason}, over {count} windows")
 
 
-def _asked(
-    table: ScoreTable, *, learnt: CalibrationMap, terms: Terms, level: float, target: str
-) -> tuple[Finding, ...]:
-    found = surprises(table, learnt)
-    if isinstance(found, Refusal):
-        return (_open(target, found),)
-    return tuple(judge(one, target=target, tolerance=terms.tolerance, confidence=level) for one in found)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """Answers of a window's labels, or of those of several.
+
+    Args:
+        learnt: What the reference says of scores.
+        terms: Terms of judgement.
+        level: Coverage of each interval, in (0, 1).
+        target: The window for people.
+    """
+
+    learnt: CalibrationMap
+    terms: Terms
+    level: float
+    target: str
+
+    def __call__(self, table: ScoreTable, *, sufficient: bool = False) -> tuple[Finding, ...]:
+        """Hold labels against scores; of ``sufficient`` only the measures that there are labels enough to tell."""
+        found = surprises(table, self.learnt)
+        if isinstance(found, Refusal):
+            return () if sufficient else (_open(self.target, found),)
+        tolerance = self.terms.tolerance
+        return tuple(
+            judge(one, target=self.target, tolerance=tolerance, confidence=self.level)
+            for one in found
+            if not sufficient or tells(one, tolerance=tolerance, confidence=self.level)
+        )
 
 
 def _neighbours(name: str, names: Sequence[str]) -> Sequence[str]:

@@ -15,6 +15,7 @@ from aims_pipelines.stats.label_surprise import ERRORS, POSITIVES, judge, surpri
 from aims_pipelines.stats.performance_series import performance_series
 from aims_pipelines.stats.realised_performance import Measure, realised_performance, standard_error
 from aims_pipelines.stats.score_table import score_table
+from aims_pipelines.stats.window_performance import Terms, judge_windows, learn
 
 
 def expit(values):
@@ -242,7 +243,11 @@ def test_windows_too_small_to_be_told_alone_are_judged_with_their_neighbours():
     first, last = series.windows[0].findings[0], series.windows[-1].findings[0]
     assert "over" in first.reason
     assert "over" in last.reason
-    assert (first.n, first.rows_needed) == (420, None)
+    # The figure, its interval and its rows are of all the windows that the reason names.
+    assert (first.n, first.rows_needed) == (420 * int(first.reason.split()[-2]), None)
+    for finding in (first, last):
+        assert sum(finding.interval) / 2 == pytest.approx(finding.observed)
+        assert f"{abs(finding.observed):.1%}" in finding.reason
 
 
 def test_neighbours_do_not_pass_a_window_whose_own_labels_point_elsewhere():
@@ -256,6 +261,30 @@ def test_neighbours_do_not_pass_a_window_whose_own_labels_point_elsewhere():
     assert small.rows_needed is None or small.rows_needed > 120
 
 
+def wrong_rows(rows, errors):
+    """Scores of 0.3 and 0.7 in turn, of which so many are wrong."""
+    scores = np.tile([0.3, 0.7], rows // 2)
+    labels = (scores >= 0.5).astype(float)
+    labels[:errors] = 1.0 - labels[:errors]
+    return score_table(scores, labels)
+
+
+def test_a_window_better_than_promised_does_not_fail_for_neighbours_that_are_worse():
+    reference = wrong_rows(6000, 1800)  # 30 %, as the scores promise
+    windows = {str(number): wrong_rows(600, 270) for number in range(4)}
+    windows |= {"better": wrong_rows(60, 12), "worse": wrong_rows(60, 27)}
+    *_, better, worse = performance_series(reference, windows).windows
+    of_errors = [
+        next(finding for finding in window.findings if finding.measure == ERRORS)
+        for window in (better, worse)
+    ]
+    assert [finding.status for finding in of_errors] == [Status.INCONCLUSIVE, Status.FAIL]
+    assert of_errors[0].observed == pytest.approx(-0.1, abs=0.01)
+    assert of_errors[0].n == 60
+    assert of_errors[1].reason.startswith(f"{of_errors[1].observed:.1%} more errors")
+    assert of_errors[1].interval[0] > 0.0
+
+
 def test_a_change_that_goes_on_is_shown_by_small_windows_together():
     draw = np.random.default_rng(17)
     windows = {f"{number:02}": drawn(draw, 250, slope=0.6 if number >= 6 else 1.2) for number in range(12)}
@@ -264,6 +293,42 @@ def test_a_change_that_goes_on_is_shown_by_small_windows_together():
     assert failed
     assert min(failed) >= "06"
     assert any("over" in finding.reason for finding in series.failures)
+
+
+def test_how_many_neighbours_are_looked_at_does_not_depend_on_what_their_labels_say():
+    draw = np.random.default_rng(20)
+    reference = drawn(draw, 8000)
+    log_odds = [draw.normal(-1.0, 1.5, 250) for _ in range(12)]
+    rows, answers = {}, set()
+    for slope in (1.2, 0.9, 0.6):
+        windows = {
+            f"{number:02}": score_table(expit(each), (draw.random(250) < expit(slope * each)).astype(float))
+            for number, each in enumerate(log_odds)
+        }
+        for window in performance_series(reference, windows).windows:
+            for finding in window.findings:
+                if "over" in finding.reason:
+                    rows.setdefault((window.name, finding.measure), set()).add(finding.n)
+                    answers.add(finding.status)
+    assert answers == {Status.PASS, Status.FAIL}
+    assert {len(numbers) for numbers in rows.values()} == {1}
+
+
+@pytest.mark.simulation
+def test_small_windows_whose_labels_are_as_promised_fail_no_more_often_than_stated():
+    draw, series = np.random.default_rng(21), 1000
+    terms = Terms(coverage=0.8, tolerance=0.05, confidence=0.95)
+    scores, failed = np.tile([0.3, 0.7], 15), {ERRORS: 0, POSITIVES: 0}
+    for _ in range(series):
+        many = np.tile(scores, 200)
+        learnt = learn(score_table(many, (draw.random(6000) < many).astype(float)), terms)
+        windows = {
+            str(number): score_table(scores, (draw.random(30) < scores).astype(float)) for number in range(12)
+        }
+        found = judge_windows(windows, learnt, terms, pending=())
+        for measure in {each.measure for one in found for each in one.findings if each.status is Status.FAIL}:
+            failed[measure] += 1
+    assert max(failed.values()) <= 0.025 * series  # half of the 5 % for each of the two
 
 
 def test_intervals_are_wider_the_more_windows_are_judged_so_that_all_hold_together():
