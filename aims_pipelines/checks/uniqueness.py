@@ -1,11 +1,16 @@
 """Uniqueness: declared keys occur once, and few rows repeat another row. Missing keys are completeness's business."""
 
+import re
+
 from aims_pipelines.checks.candidate import Answer, Candidate
 from aims_pipelines.checks.rows import pieces
 from aims_pipelines.checks.wording import count, percent
 from aims_pipelines.core.verdict import Finding, Status
 from aims_pipelines.stats.profile import UNBOUNDED, ColumnProfile
 from aims_pipelines.stats.rows import duplicate_rows
+
+#: Decimal digits of a second that the units of times tell apart.
+_DIGITS = {"ms": 3, "us": 6, "ns": 9}
 
 
 def judge(candidate: Candidate) -> Answer:
@@ -109,9 +114,15 @@ def _distinct(column: ColumnProfile, candidate: Candidate) -> int:
 
 
 def _fits(column: ColumnProfile) -> bool:
-    """Whether all values are told apart by the profile's float64: whole numbers up to 2**53."""
-    moments = column.moments
-    whole = column.storage_type.startswith(("int", "uint", "timestamp", "decimal"))
-    return not whole or (
-        moments is not None and moments.count > 0 and max(abs(moments.minimum), abs(moments.maximum)) < 2**53
+    """Whether all values are told apart by the profile's float64: steps of the type's own size, up to 2**53 of them."""
+    moments, stored = column.moments, column.storage_type
+    if stored.startswith(("float", "double", "halffloat")):
+        return True
+    unit = re.search(r"\[(ms|us|ns)", stored)
+    scale = re.search(r"^decimal\d+\(\d+, (-?\d+)\)", stored)
+    steps = 10.0 ** (int(scale[1]) if scale else _DIGITS[unit[1]] if unit else 0)
+    return (
+        moments is not None
+        and moments.count > 0
+        and max(abs(moments.minimum), abs(moments.maximum)) * steps < 2**53
     )

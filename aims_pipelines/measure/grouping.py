@@ -136,7 +136,10 @@ class Grouping:
         if edges is not None:
             codes = np.searchsorted(np.asarray(edges, np.float64), lowered.values, side="right")
             return codes, band_labels(edges), valid
-        encoded = plain(column).fill_null(0).dictionary_encode()
+        column = plain(column)
+        if pa.types.is_float16(column.type):  # which Arrow does not encode
+            column = column.cast(pa.float32())
+        encoded = column.fill_null(0).dictionary_encode()
         codes = encoded.indices.to_numpy(zero_copy_only=False)
         return codes, labels_of(encoded.dictionary), valid
 

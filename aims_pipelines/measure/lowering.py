@@ -23,6 +23,12 @@ Hashes = NDArray[np.uint64]
 Mask = NDArray[np.bool_]
 _NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 _EXACT_INTEGER = 1 << 53
+#: Every decimal of no more digits has a float64 of its own.
+_EXACT_DIGITS = 15
+#: Largest power of ten that is a float64.
+_EXACT_POWER = 22
+#: Whole numbers that certainly fit into 64 bits.
+_FITS_INTEGER = r"^-?(\d{1,18}|[1-8]\d{18})$"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -318,7 +324,7 @@ def _lower_dictionary(array: pa.DictionaryArray, valid: Mask | None) -> Lowered:
 def _lower_numbers(array: pa.Array, valid: Mask | None) -> Numbers:
     kind, types = array.type, pa.types
     if types.is_decimal(kind):
-        return Numbers(values=fixed_width(array.cast(pa.float64())), valid=valid)
+        return _lower_decimals(array, valid)
     raw = fixed_width(array)
     if types.is_floating(kind):
         return Numbers(values=np.ascontiguousarray(raw, np.float64), valid=valid)
@@ -327,7 +333,7 @@ def _lower_numbers(array: pa.Array, valid: Mask | None) -> Numbers:
         wide = (
             kind.bit_width == 64
             and len(raw)
-            and max(abs(int(raw.min())), abs(int(raw.max()))) > _EXACT_INTEGER
+            and max(abs(int(raw.min())), abs(int(raw.max()))) >= _EXACT_INTEGER
         )
         return Numbers(values=values, valid=valid, words=_integer_words(raw, values) if wide else None)
     if types.is_date32(kind):
@@ -341,8 +347,42 @@ def _lower_numbers(array: pa.Array, valid: Mask | None) -> Numbers:
 
 def _integer_words(raw: NDArray[Any], values: Floats) -> Hashes:
     """Bits of the float64 where it is exact, of the integer where it is not."""
-    exact = np.abs(values) <= _EXACT_INTEGER
+    exact = np.abs(values) < _EXACT_INTEGER
     return np.where(exact, (values + 0.0).view(np.uint64), raw.view(np.uint64) ^ np.uint64(0x7FF7 << 48))
+
+
+def _lower_decimals(array: pa.Array, valid: Mask | None) -> Numbers:
+    """The nearest float64 of each decimal, which Arrow's own cast misses by a bit of every third."""
+    rows, scale = len(array), array.type.scale
+    values, short = np.zeros(rows), np.zeros(rows, np.bool_)
+    if rows and array.type.bit_width <= 128 and 0 <= scale <= _EXACT_POWER:
+        wide = array.cast(pa.decimal128(38, scale))
+        low, high = np.frombuffer(wide.buffers()[1], "<i8").reshape(-1, 2)[wide.offset : wide.offset + rows].T
+        short = (high == low >> 63) & (low < 10**_EXACT_DIGITS) & (low > -(10**_EXACT_DIGITS))
+        values = low / 10.0**scale
+    places = np.flatnonzero(~short)
+    if not len(places):
+        return Numbers(values=values, valid=valid)
+    texts = pc.fill_null(array.take(pa.array(places)).cast(pa.decimal256(76, scale)).cast(pa.string()), "0")
+    values[places] = fixed_width(texts.cast(pa.float64()))
+    return Numbers(values=values, valid=valid, words=_decimal_words(texts, values, places, scale))
+
+
+def _decimal_words(texts: pa.Array, values: Floats, places: NDArray[np.intp], scale: int) -> Hashes:
+    """Words of decimals, some of more digits than float64 tells apart: of whole ones as of integers, or of texts."""
+    words = (values + 0.0).view(np.uint64)
+    if scale > 0:
+        texts = pc.utf8_rtrim(pc.utf8_rtrim(texts, "0"), ".")
+    digits = pc.utf8_length(pc.utf8_ltrim(pc.replace_substring(texts, ".", ""), "-0"))
+    whole = np.asarray(pc.match_substring_regex(texts, _FITS_INTEGER))
+    if whole.any():
+        integers = fixed_width(texts.filter(pa.array(whole)).cast(pa.int64()))
+        words[places[whole]] = _integer_words(integers, integers.astype(np.float64))
+    blurred = ~whole & np.asarray(pc.greater(digits, _EXACT_DIGITS))
+    if blurred.any():
+        written = texts.filter(pa.array(blurred)).cast(pa.large_string())
+        words[places[blurred]] = hash_texts(*text_buffers(written))
+    return words
 
 
 def _as_is(labels: pa.Array) -> list[str]:

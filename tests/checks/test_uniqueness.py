@@ -1,3 +1,5 @@
+from decimal import Decimal
+
 import pyarrow as pa
 import pytest
 
@@ -27,6 +29,15 @@ KEYS = {
     "many texts": [f"k{i}" for i in range(6_000)],
     "numbers that float64 blurs": [2**60 + i for i in range(50)],
     "fractions": [i / 7 for i in range(2_000)],
+    "numbers at the edge of float64": [2**53 + i for i in range(-5, 5)],
+    "long decimals": pa.array([Decimal(2**60 + i) for i in range(2_000)], pa.decimal128(38, 0)),
+    "few long decimals": pa.array([Decimal(10**37 + i) for i in range(50)], pa.decimal128(38, 0)),
+    "long decimals with cents": pa.array(
+        [Decimal(123_456_789_012_345_600 + i).scaleb(-2) for i in range(2_000)], pa.decimal128(18, 2)
+    ),
+    "times a hundred nanoseconds apart": pa.array(
+        [1_700_000_000_000_000_000 + 100 * i for i in range(100)], pa.timestamp("ns")
+    ),
 }
 
 

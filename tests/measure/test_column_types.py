@@ -44,6 +44,23 @@ def test_numbers_of_every_width_are_numbers(kind: pa.DataType) -> None:
     assert points(column) == {1.0: 1, 2.0: 2, 100.0: 1}
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pa.decimal64(15, 3),
+        pa.decimal128(12, 2),
+        pa.decimal128(38, 0),
+        pa.decimal128(38, 20),
+        pa.decimal256(70, 30),
+    ],
+    ids=str,
+)
+def test_a_decimal_is_the_nearest_float_as_python_reads_it(kind: pa.DataType) -> None:
+    draw = np.random.default_rng(3)
+    values = [Decimal(int(part)).scaleb(-kind.scale) for part in draw.integers(-(10**12), 10**12, 500)]
+    assert points(pa.array([Decimal(0), *values], kind).slice(1)) == {float(value): 1 for value in values}
+
+
 def test_the_largest_unsigned_integers_are_not_negative() -> None:
     assert points(pa.array([2**64 - 1, 2**63], pa.uint64())) == {2.0**64: 1, 2.0**63: 1}
 
@@ -208,3 +225,9 @@ def test_faults_of_groupings_and_keys_are_all_named() -> None:
         "grouping 'b'",
         "key 'gone'",
     ]
+
+
+def test_half_floats_make_groups() -> None:
+    table = pa.table({"g": pa.array([0.5, 1.0, 1.0, None], pa.float16())})
+    groups = profile_table(table, groups=(GroupSpec(columns=("g",)),)).groups["g"]
+    assert {level: group.rows for level, group in groups.items()} == {"0.5": 1, "1": 2, "(missing)": 1}

@@ -1,6 +1,7 @@
 """Duplicates and overlap, told from row hashes."""
 
 from collections import Counter
+from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
@@ -79,6 +80,34 @@ def test_long_integers_and_fine_times_are_not_blurred() -> None:
     times = pa.array(range(1_700_000_000 * 10**9, 1_700_000_000 * 10**9 + 1000), pa.timestamp("ns"))
     for column in (ids, times):
         assert len(rows_of(pa.table({"id": column})).hashes) == 1000
+
+
+@pytest.mark.parametrize(
+    ("values", "kinds"),
+    [
+        (
+            range(2**60, 2**60 + 100),
+            (pa.int64(), pa.decimal128(38, 0), pa.decimal128(38, 9), pa.decimal256(60, 2)),
+        ),
+        (range(2**53 - 50, 2**53 + 50), (pa.uint64(), pa.decimal128(20, 0), pa.decimal256(76, 5))),
+        (
+            [Decimal(number).scaleb(-1) for number in range(-50, 50)],
+            (pa.float64(), pa.decimal64(12, 1), pa.decimal128(38, 20), pa.decimal256(70, 30)),
+        ),
+        ([Decimal(10**30 + number) for number in range(100)], (pa.decimal128(38, 0), pa.decimal256(60, 12))),
+    ],
+    ids=["beyond float64", "at its edge", "fractions", "beyond integers"],
+)
+def test_equal_numbers_are_the_same_and_others_are_not_whatever_type_they_have(values, kinds) -> None:
+    numbers = list(values)
+    hashes = []
+    for kind in kinds:
+        cells = [Decimal(one) for one in numbers] if pa.types.is_decimal(kind) else numbers
+        if pa.types.is_floating(kind):
+            cells = [float(one) for one in numbers]
+        hashes.append(rows_of(pa.table({"id": pa.array(cells, kind)})).hashes)
+    assert len(hashes[0]) == len(numbers)
+    assert all(np.array_equal(one, hashes[0]) for one in hashes)
 
 
 def test_keys_are_counted_apart_from_rows() -> None:
