@@ -3,8 +3,11 @@
 Missing values are not judged here. Counts come from the profile where it is exact, from the rows elsewhere.
 """
 
+import math
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +19,14 @@ from aims_pipelines.core.verdict import Finding, Status
 from aims_pipelines.records.dataset_record import ColumnContract, ColumnType
 from aims_pipelines.records.parts import Scalar
 from aims_pipelines.stats.profile import ColumnProfile, Kind
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+#: Whole numbers from here on are not all told apart by float64.
+_EXACT_INTEGER = 2.0**53
+#: Arrow's names of the floats that are stored in fewer bits than a record's numbers.
+_STORED_IN: Final[dict[str, Any]] = {"float": np.float32, "halffloat": np.float16}
 
 
 def judge(candidate: Candidate) -> Answer:
@@ -126,36 +137,89 @@ def _text(value: Scalar) -> str:
 
 def _invalid_numbers(column: ColumnProfile, contract: ColumnContract, candidate: Candidate) -> int:
     distribution, moments = column.distribution, column.moments
+    rule = _NumberRule.of(contract, column.storage_type)
+    if column.storage_type in {"int64", "uint64"} and _blurred(column):
+        return sum(rule.broken_integers(piece) for piece in pieces(candidate, column.name))
     if distribution is not None and distribution.exact:
-        return int(distribution.counts[_broken(distribution.points, contract)].sum())
-    if distribution is not None and moments is not None and contract.allowed is None:
-        low = -np.inf if contract.min is None else contract.min
-        high = np.inf if contract.max is None else contract.max
-        if moments.count == 0 or (moments.minimum >= low and moments.maximum <= high):
-            return int(distribution.counts[~np.isfinite(distribution.points)].sum())
+        return int(distribution.counts[rule.broken(distribution.points)].sum())
+    inside = moments is not None and moments.minimum >= rule.low and moments.maximum <= rule.high
+    if (
+        distribution is not None
+        and moments is not None
+        and rule.allowed is None
+        and (inside or not moments.count)
+    ):
+        return int(distribution.counts[~np.isfinite(distribution.points)].sum())
     total = 0
     for piece in pieces(candidate, column.name):
         numbers = piece.drop_null().to_numpy(zero_copy_only=False).astype(np.float64)
-        total += int(_broken(numbers[~np.isnan(numbers)], contract).sum())
+        total += int(rule.broken(numbers[~np.isnan(numbers)]).sum())
     return total
 
 
-def _broken(numbers: NDArray[np.float64], contract: ColumnContract) -> NDArray[np.bool_]:
-    broken = ~np.isfinite(numbers)
-    if contract.min is not None:
-        broken |= numbers < contract.min
-    if contract.max is not None:
-        broken |= numbers > contract.max
-    if contract.allowed is not None:
-        broken |= ~np.isin(
-            numbers, [number for number in map(_number, contract.allowed) if number is not None]
+def _blurred(column: ColumnProfile) -> bool:
+    """Whether there are whole numbers that the profile's float64 may have rounded."""
+    moments = column.moments
+    return moments is not None and max(abs(moments.minimum), abs(moments.maximum)) >= _EXACT_INTEGER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _NumberRule:
+    """Bounds and allowed values as the column stores them: 0.1 is another number in 32 bits.
+
+    Args:
+        low: Smallest valid number.
+        high: Largest valid number.
+        allowed: The only valid numbers, if they are listed.
+        whole: Those of them that are whole, to the last digit.
+    """
+
+    low: float
+    high: float
+    allowed: tuple[float, ...] | None
+    whole: tuple[int, ...]
+
+    @classmethod
+    def of(cls, contract: ColumnContract, stored: str) -> "_NumberRule":
+        rounded = _STORED_IN.get(stored, float)
+        numbers = None if contract.allowed is None else [_number(one) for one in contract.allowed]
+        return cls(
+            low=-math.inf if contract.min is None else float(rounded(contract.min)),
+            high=math.inf if contract.max is None else float(rounded(contract.max)),
+            allowed=None
+            if numbers is None
+            else tuple(float(rounded(one)) for one in numbers if one is not None),
+            whole=tuple(int(one) for one in numbers or () if one is not None and one == one // 1),
         )
-    return broken
+
+    def broken(self, numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which numbers break the rule."""
+        broken: NDArray[np.bool_] = ~np.isfinite(numbers) | (numbers < self.low) | (numbers > self.high)
+        if self.allowed is not None:
+            broken |= ~np.isin(numbers, self.allowed)
+        return broken
+
+    def broken_integers(self, values: "pa.Array") -> int:
+        """How many whole numbers of 64 bits break the rule, compared to the last digit."""
+        numbers = values.drop_null().to_numpy(zero_copy_only=False)
+        broken = np.zeros(len(numbers), dtype=bool)
+        smallest, largest = np.iinfo(numbers.dtype).min, np.iinfo(numbers.dtype).max
+        if self.low > smallest:
+            low = math.ceil(self.low) if math.isfinite(self.low) else largest + 1
+            broken |= True if low > largest else numbers < numbers.dtype.type(low)
+        if self.high < largest:
+            high = math.floor(self.high) if math.isfinite(self.high) else smallest - 1
+            broken |= True if high < smallest else numbers > numbers.dtype.type(high)
+        if self.allowed is not None:
+            broken |= ~np.isin(
+                numbers, np.array([one for one in self.whole if smallest <= one <= largest], numbers.dtype)
+            )
+        return int(broken.sum())
 
 
-def _number(value: Scalar) -> float | None:
+def _number(value: Scalar) -> int | float | None:
     try:
-        return float(value)
+        return value if isinstance(value, int) else float(value)
     except ValueError:
         return None
 

@@ -1,4 +1,6 @@
 from datetime import date
+from decimal import Decimal
+from functools import partial
 
 import pyarrow as pa
 import pytest
@@ -11,6 +13,12 @@ INF = float("inf")
 def judged(build, answer, finding, array, rule, *, name="a"):
     candidate = build(pa.table({name: array}), record={"columns": {name: rule}})
     return finding(answer("validity", candidate), name)
+
+
+@pytest.fixture
+def held(build, answer, finding):
+    """The finding about one column held to a rule."""
+    return partial(judged, build, answer, finding)
 
 
 CASES = {
@@ -108,3 +116,34 @@ def test_a_record_without_numbers_or_rules_rules_the_check_out(build, answer):
 def test_reasons_never_hold_values(build, answer, finding):
     found = judged(build, answer, finding, pa.array(["Ada Lovelace", "ok"]), {"allowed": ["ok"]})
     assert "Ada" not in found.reason + found.remedy
+
+
+@pytest.mark.parametrize("rows", [10, 3_000])
+@pytest.mark.parametrize("kind", [pa.float16(), pa.float32(), pa.float64(), pa.decimal128(12, 3)], ids=str)
+@pytest.mark.parametrize("rule", [{"max": 0.3}, {"min": 0.3}, {"allowed": [0.3, 0.7]}], ids=str)
+def test_a_number_equal_to_its_bound_is_inside_however_it_is_stored(held, rule, kind, rows):
+    values = [Decimal("0.3")] * rows
+    numbers = pa.array(values if pa.types.is_decimal(kind) else [float(one) for one in values], kind)
+    assert held(numbers, rule).status is Status.PASS
+
+
+LARGE = [7, *(2**53 + i for i in range(-2, 5))]
+
+
+@pytest.mark.parametrize(
+    ("rule", "valid"),
+    [
+        ({"max": 2**53}, lambda number: number <= 2**53),
+        ({"min": 2**53 + 2}, lambda number: number >= 2**53 + 2),
+        ({"min": -1, "max": 2**64}, lambda _: True),
+        ({"min": 2**65}, lambda _: False),
+        ({"max": -(2**65)}, lambda _: False),
+        ({"min": 0.5, "max": 7.5}, lambda number: number == 7),
+        ({"allowed": [2**53, 2**53 + 1, 2**70]}, {2**53, 2**53 + 1}.__contains__),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("kind", [pa.int64(), pa.uint64()], ids=str)
+def test_whole_numbers_that_float64_blurs_are_held_to_the_last_digit(held, rule, valid, kind):
+    found = held(pa.array(LARGE, kind), rule)
+    assert round(found.observed * len(LARGE)) == sum(not valid(number) for number in LARGE)
