@@ -51,7 +51,7 @@ DATASET_CHECKS: Final[tuple[CatalogueEntry, ...]] = (
     ),
     CatalogueEntry(
         name="schema",
-        version="1",
+        version="2",
         description="Are the declared columns there, with the declared types, and no others?",
     ),
     CatalogueEntry(
@@ -62,12 +62,12 @@ DATASET_CHECKS: Final[tuple[CatalogueEntry, ...]] = (
     ),
     CatalogueEntry(
         name="validity",
-        version="1",
+        version="2",
         description="Do values keep to the declared range, list of values or pattern?",
     ),
     CatalogueEntry(
         name="uniqueness",
-        version="1",
+        version="2",
         description="Are keys unique, and are there no more repeated rows than the limit allows?",
     ),
     CatalogueEntry(
@@ -117,7 +117,7 @@ DATASET_CHECKS: Final[tuple[CatalogueEntry, ...]] = (
     ),
     CatalogueEntry(
         name="personal_data",
-        version="1",
+        version="2",
         description="Do columns that are not declared personal hold no e-mail addresses, phone, bank, card "
         "or identity numbers?",
     ),

@@ -61,8 +61,8 @@ def _column(column: ColumnProfile, candidate: Candidate) -> list[Finding]:
                 found = _matches(kind, texts, n)
                 if found:
                     return [_found(column, kind, found, n)]
-    if _named(column):
-        return [_suspected(column)]
+    if _named(column, candidate):
+        return [_suspected(column, candidate)]
     return []
 
 
@@ -112,17 +112,24 @@ def _spread(column: ColumnProfile, candidate: Candidate) -> Iterator[str | float
                 yield value
 
 
-def _named(column: ColumnProfile) -> bool:
+def _named(column: ColumnProfile, candidate: Candidate) -> bool:
     """Whether a column has a telling name, and values that are mostly distinct."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|[\s\-.]+", "_", column.name).casefold()
     values = column.rows - column.missing
-    return values > 0 and _NAMES.search(spaced) is not None and 2 * _distinct(column) > values
+    return values > 0 and _NAMES.search(spaced) is not None and 2 * _distinct(column, candidate) > values
 
 
-def _distinct(column: ColumnProfile) -> int:
+def _distinct(column: ColumnProfile, candidate: Candidate) -> int:
+    """Distinct values: from the profile where it tells them apart, from the rows elsewhere."""
     if column.categories is not None:
         return column.categories.distinct
-    return 0 if column.distribution is None else len(column.distribution.points)
+    if column.distribution is None or column.distribution.exact:
+        return 0 if column.distribution is None else len(column.distribution.points)
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    values = pa.chunked_array(list(pieces(candidate, column.name)))
+    return int(pc.count_distinct(values, mode="only_valid").as_py())
 
 
 def _found(column: ColumnProfile, kind: Identifier, found: int, n: int) -> Finding:
@@ -141,9 +148,9 @@ def _found(column: ColumnProfile, kind: Identifier, found: int, n: int) -> Findi
     )
 
 
-def _suspected(column: ColumnProfile) -> Finding:
+def _suspected(column: ColumnProfile, candidate: Candidate) -> Finding:
     values = column.rows - column.missing
-    share = min(1.0, _distinct(column) / values)
+    share = min(1.0, _distinct(column, candidate) / values)
     return Finding(
         target=column.name,
         measure="distinct fraction under a telling name",

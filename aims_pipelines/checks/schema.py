@@ -87,7 +87,10 @@ def _multiples(column: ColumnProfile, step: float, candidate: Candidate) -> bool
     def broken(piece: "pa.Array") -> int:
         if column.kind is Kind.TEMPORAL:
             return pc.sum(pc.not_equal(pc.floor_temporal(piece, unit="day"), piece)).as_py() or 0
-        return pc.sum(pc.not_equal(pc.floor(piece), piece)).as_py() or 0
+        broken = pc.not_equal(pc.floor(piece), piece)
+        if pa.types.is_floating(piece.type):  # NaN is a missing value, infinity no whole number
+            broken = pc.and_not(pc.or_(broken, pc.is_inf(piece)), pc.is_nan(piece))
+        return pc.sum(broken).as_py() or 0
 
     return tally(candidate, column.name, broken) == 0
 

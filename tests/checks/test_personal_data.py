@@ -121,3 +121,15 @@ def test_one_row_with_an_address_fails(build, answer):
 @pytest.mark.parametrize("table", ["adult", "credit", "bike"])
 def test_real_tables_raise_no_false_alarm(build, answer, request, table):
     assert answer("personal_data", build(request.getfixturevalue(table))).status is Status.PASS
+
+
+@pytest.mark.parametrize("rows", [1_000, 5_000])
+def test_a_telling_name_over_distinct_numbers_is_inconclusive_however_many_they_are(
+    build, answer, finding, rows
+):
+    numbers = pa.array([4_000_000_000 + 7 * number for number in range(rows)])
+    found = finding(answer("personal_data", build(pa.table({"phone": numbers}))), "phone")
+    assert found.status is Status.INCONCLUSIVE
+    assert "its name says personal data" in found.reason
+    repeated = pa.array([4_000_000_000 + number % 1_100 for number in range(10 * rows)])
+    assert answer("personal_data", build(pa.table({"phone": repeated}))).status is Status.PASS

@@ -111,3 +111,15 @@ def test_the_type_of_a_column_without_values_is_inconclusive_unless_the_contract
     assert (
         answer("schema", build(table, record={"columns": {"a": {"max_missing": 1.0}}})).status is Status.PASS
     )
+
+
+@pytest.mark.parametrize("rows", [1_000, 2_000])
+@pytest.mark.parametrize(
+    ("odd", "status"),
+    [(None, Status.PASS), (float("nan"), Status.PASS), (0.5, Status.FAIL), (float("inf"), Status.FAIL)],
+)
+def test_whole_floats_are_integers_however_many_they_are(build, answer, rows, odd, status):
+    table = pa.table({"n": pa.array([float(number) for number in range(rows)])})
+    numbers = pa.concat_arrays([table["n"].combine_chunks(), pa.array([odd], pa.float64())])
+    declared = {"columns": {"n": {"type": "integer"}}}
+    assert answer("schema", build(pa.table({"n": numbers}), record=declared)).status is status
