@@ -34,11 +34,11 @@ def batches_of(source: "pa.Table | Path") -> Batches:
 def pieces(candidate: Candidate, column: str) -> Iterator["pa.Array"]:
     """Read one column in pieces, in the order of the rows, encodings undone.
 
-    A field of a struct is called ``a.b``, as in profiles.
+    A field of a struct is called ``a.b``, as in profiles. Types that few of Arrow's functions take come as wider ones.
     """
     import pyarrow as pa
 
-    from aims_pipelines.measure.lowering import descend, flattened, plain
+    from aims_pipelines.measure.lowering import descend, flattened, plain, workable
 
     try:
         batches = candidate.batches()
@@ -49,7 +49,7 @@ def pieces(candidate: Candidate, column: str) -> Iterator["pa.Array"]:
         whole = descend(pa.chunked_array([batch.column(path[0])]), path[1:])
         for chunk in whole.chunks:
             piece = plain(chunk)
-            yield plain(piece.dictionary_decode()) if pa.types.is_dictionary(piece.type) else piece
+            yield workable(plain(piece.dictionary_decode()) if pa.types.is_dictionary(piece.type) else piece)
 
 
 def tally(candidate: Candidate, column: str, count: Callable[["pa.Array"], int]) -> int:

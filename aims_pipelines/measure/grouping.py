@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from aims_pipelines.core.errors import Fault
 from aims_pipelines.measure.cells import Cells
-from aims_pipelines.measure.lowering import Codes, Numbers, labels_of, lower, number_label, plain
+from aims_pipelines.measure.lowering import Codes, Numbers, labels_of, lower, number_label, plain, workable
 from aims_pipelines.stats.hashing import hash_labels
 from aims_pipelines.stats.profile import LEVEL_CAP, MISSING, OTHER, GroupSpec, Kind
 
@@ -136,10 +136,7 @@ class Grouping:
         if edges is not None:
             codes = np.searchsorted(np.asarray(edges, np.float64), lowered.values, side="right")
             return codes, band_labels(edges), valid
-        column = plain(column)
-        if pa.types.is_float16(column.type):  # which Arrow does not encode
-            column = column.cast(pa.float32())
-        encoded = column.fill_null(0).dictionary_encode()
+        encoded = workable(plain(column)).fill_null(0).dictionary_encode()
         codes = encoded.indices.to_numpy(zero_copy_only=False)
         return codes, labels_of(encoded.dictionary), valid
 

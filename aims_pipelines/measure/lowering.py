@@ -226,6 +226,15 @@ def plain(array: pa.Array) -> pa.Array:
     return array
 
 
+def workable(array: pa.Array) -> pa.Array:
+    """Half floats and narrow decimals, which few of Arrow's functions take, as the next type that holds them."""
+    if pa.types.is_float16(array.type):
+        return array.cast(pa.float32())
+    if pa.types.is_decimal(array.type) and array.type.bit_width < 128:
+        return array.cast(pa.decimal128(array.type.precision, array.type.scale))
+    return array
+
+
 def validity(array: pa.Array) -> Mask | None:
     """Which values are there; ``None`` if all are."""
     if array.null_count == 0:

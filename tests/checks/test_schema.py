@@ -1,4 +1,5 @@
 from datetime import date
+from decimal import Decimal
 
 import pyarrow as pa
 import pytest
@@ -123,3 +124,11 @@ def test_whole_floats_are_integers_however_many_they_are(build, answer, rows, od
     numbers = pa.concat_arrays([table["n"].combine_chunks(), pa.array([odd], pa.float64())])
     declared = {"columns": {"n": {"type": "integer"}}}
     assert answer("schema", build(pa.table({"n": numbers}), record=declared)).status is status
+
+
+@pytest.mark.parametrize("kind", [pa.float16(), pa.decimal32(6, 1), pa.decimal64(12, 1)], ids=str)
+def test_whole_numbers_of_narrow_types_are_integers(build, answer, kind):
+    whole = [Decimal(number) for number in range(2_000)]
+    numbers = pa.array(whole if pa.types.is_decimal(kind) else [float(one) for one in whole], kind)
+    declared = {"columns": {"n": {"type": "integer"}}}
+    assert answer("schema", build(pa.table({"n": numbers}), record=declared)).status is Status.PASS

@@ -227,7 +227,13 @@ def test_faults_of_groupings_and_keys_are_all_named() -> None:
     ]
 
 
-def test_half_floats_make_groups() -> None:
-    table = pa.table({"g": pa.array([0.5, 1.0, 1.0, None], pa.float16())})
+@pytest.mark.parametrize(
+    "kind", [pa.float16(), pa.float64(), pa.decimal32(5, 1), pa.decimal64(9, 2), pa.decimal128(9, 2)], ids=str
+)
+def test_numbers_of_every_type_make_groups(kind: pa.DataType) -> None:
+    values: list[object] = [0.5, 1.0, 1.0, None]
+    if pa.types.is_decimal(kind):
+        values = [None if value is None else Decimal(str(value)) for value in values]
+    table = pa.table({"g": pa.array(values, kind)})
     groups = profile_table(table, groups=(GroupSpec(columns=("g",)),)).groups["g"]
     assert {level: group.rows for level, group in groups.items()} == {"0.5": 1, "1": 2, "(missing)": 1}
