@@ -141,7 +141,6 @@ LARGE = [7, *(2**53 + i for i in range(-2, 5))]
         ({"min": 0.5, "max": 7.5}, lambda number: number == 7),
         ({"allowed": [2**53, 2**53 + 1, 2**70]}, {2**53, 2**53 + 1}.__contains__),
     ],
-    ids=str,
 )
 @pytest.mark.parametrize("kind", [pa.int64(), pa.uint64()], ids=str)
 def test_whole_numbers_that_float64_blurs_are_held_to_the_last_digit(held, rule, valid, kind):
