@@ -30,7 +30,7 @@ MORE_IS_BETTER = frozenset(
 def apply(verdict: Verdict, entries: Sequence[Accepted], *, today: date) -> Verdict:
     """Turn findings that the record accepts into passes that say so.
 
-    A finding is accepted if it did not pass, carries a figure, its check and target are those of an entry,
+    A finding is accepted if it did not pass, carries a figure, its check, target and measure are those of an entry,
     the figure is no worse than the entry's ``observed`` by more than its ``tolerance``, and ``today`` is
     before ``review_by``. A finding that an entry names but does not cover keeps its status, and its reason
     says why. An entry that nothing needs is reported as a finding that passes.
@@ -39,8 +39,9 @@ def apply(verdict: Verdict, entries: Sequence[Accepted], *, today: date) -> Verd
     if not mine:
         return verdict
     findings = tuple(_judge(finding, mine, today) for finding in verdict.findings)
-    failing = {finding.target for finding in verdict.problems}
-    stale = tuple(_stale(entry) for entry in mine if entry.target not in failing)
+    stale = tuple(
+        _stale(entry) for entry in mine if not any(_names(entry, finding) for finding in verdict.problems)
+    )
     return replace(verdict, findings=findings + stale) if findings else verdict
 
 
@@ -54,9 +55,11 @@ def note(answer: NotApplicable, entries: Sequence[Accepted]) -> NotApplicable:
 
 
 def _judge(finding: Finding, entries: Sequence[Accepted], today: date) -> Finding:
-    named = [entry for entry in entries if entry.target == finding.target]
-    if finding.status is Status.PASS or not named:
+    if finding.status is Status.PASS:
         return finding
+    named = [entry for entry in entries if _names(entry, finding)]
+    if not named:
+        return _of_another_measure(finding, entries)
     covering = [entry for entry in named if _covers(entry, finding)]
     in_time = [entry for entry in covering if today < entry.review_by]
     if in_time:
@@ -79,6 +82,20 @@ def _judge(finding: Finding, entries: Sequence[Accepted], today: date) -> Findin
         why = f"worse than the {entry.observed:g} (tolerance {entry.tolerance:g}) that the record accepts"
         remedy = finding.remedy
     return replace(finding, reason=f"{finding.reason}; {why}", remedy=remedy)
+
+
+def _of_another_measure(finding: Finding, entries: Sequence[Accepted]) -> Finding:
+    measures = [entry.measure for entry in entries if entry.target == finding.target]
+    if not measures:
+        return finding
+    return replace(
+        finding,
+        reason=f"{finding.reason}; the record accepts {', '.join(measures)} here, not {finding.measure}",
+    )
+
+
+def _names(entry: Accepted, finding: Finding) -> bool:
+    return entry.target == finding.target and entry.measure == finding.measure
 
 
 def _covers(entry: Accepted, finding: Finding) -> bool:

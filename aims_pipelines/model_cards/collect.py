@@ -196,7 +196,7 @@ def _note(finding: Finding) -> str:
 
 def _accepted(entries: Iterable[Accepted], judgement: Judgement) -> Iterable[AcceptedShortfall]:
     used = {
-        (verdict.check, finding.target)
+        (verdict.check, finding.target, finding.measure)
         for verdict in judgement.verdicts
         for finding in verdict.findings
         if finding.status is Status.PASS and finding.reason.startswith(_ACCEPTED)
@@ -208,5 +208,5 @@ def _accepted(entries: Iterable[Accepted], judgement: Judgement) -> Iterable[Acc
             observed=None if entry.observed in range(1, SMALLEST_CELL) else entry.observed,
             reason=entry.reason,
             review_by=entry.review_by.isoformat(),
-            needed=(entry.check, entry.target) in used,
+            needed=(entry.check, entry.target, entry.measure) in used,
         )

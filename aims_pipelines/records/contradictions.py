@@ -308,7 +308,7 @@ def _label(label: Label, record: DatasetRecord, document: Document) -> Iterator[
 def _accepted(
     accepted: tuple[Accepted, ...], document: Document, checks: tuple[str, ...], today: date
 ) -> Iterator[Fault]:
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str, str, str]] = set()
     for index, item in enumerate(accepted):
         if item.check not in checks:
             yield Fault(
@@ -317,13 +317,13 @@ def _accepted(
                 found=shown(item.check),
                 remedy=did_you_mean(item.check, checks),
             )
-        if (item.check, item.target) in seen:
+        if (named := (item.check, item.target, item.measure)) in seen:
             yield Fault(
                 where=document.where(("accepted", index)),
-                expected="one entry for each check and target",
+                expected="one entry for each check, target and measure",
                 found=f"another for {item.check} of {item.target or 'the whole'}",
             )
-        seen.add((item.check, item.target))
+        seen.add(named)
         if item.review_by > today + timedelta(days=_DAYS_ACCEPTABLE):
             yield Fault(
                 where=document.where(("accepted", index, "review_by")),

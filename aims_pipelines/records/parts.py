@@ -39,6 +39,10 @@ class Accepted(Part):
     target: str = Field(
         "", description="Target within the check, such as sex or sex=Female; empty for the whole."
     )
+    measure: str = Field(
+        description="What was measured, such as group rows: the figure alone would cover a shortfall of another kind.",
+        min_length=1,
+    )
     observed: float = Field(description="Value measured when it was accepted.", allow_inf_nan=False)
     tolerance: float = Field(
         0.0, ge=0, description="How much worse than observed it may become.", allow_inf_nan=False

@@ -35,8 +35,9 @@ on.
 A dataset that has the columns of another (a training part, say) names it under `like` and states only what
 differs.
 
-An entry under `accepted` lets one finding pass although it misses its limit: no worse than `observed` plus
-`tolerance`, and only before `review_by`. It stays visible in every verdict, and refuses again once it expires.
+An entry under `accepted` lets one finding pass although it misses its limit: of that check, target and measure
+alone, no worse than `observed` plus `tolerance`, and only before `review_by`. It stays visible in every verdict,
+and refuses again once it expires.
 
 *This page is generated from the types that validate records.*
 """

@@ -14,6 +14,7 @@ def entry(**changes):
     fields = {
         "check": "label_rate_gap",
         "target": "sex",
+        "measure": "gap",
         "observed": 0.19,
         "tolerance": 0.02,
         "reason": "known since 1994",
@@ -71,13 +72,31 @@ def test_of_two_acceptances_the_one_in_time_holds():
 )
 def test_where_more_is_better_fewer_is_worse(rows, status):
     small = verdict(observed=rows, target="race=Other", measure="group rows", check="representation")
-    accepted = entry(check="representation", target="race=Other", observed=40, tolerance=2)
+    accepted = entry(
+        check="representation", target="race=Other", measure="group rows", observed=40, tolerance=2
+    )
     assert apply(small, [accepted], today=TODAY).status is status
 
 
 @pytest.mark.parametrize("changes", [{"target": "race"}, {"target": ""}, {"check": "drift"}])
 def test_an_acceptance_of_something_else_changes_no_answer(changes):
     assert apply(verdict(), [entry(**changes)], today=TODAY).status is Status.FAIL
+
+
+def test_an_acceptance_covers_no_other_measure_of_the_same_target_however_small_its_figure():
+    name = entry(
+        check="personal_data",
+        target="contact",
+        measure="distinct fraction under a telling name",
+        observed=1.0,
+    )
+    addresses = verdict(check="personal_data", target="contact", measure="identifying fraction", observed=0.9)
+    answer = apply(addresses, [name], today=TODAY)
+    assert answer.status is Status.FAIL
+    assert "accepts distinct fraction under a telling name here, not identifying fraction" in (
+        answer.findings[0].reason
+    )
+    assert "not needed this time" in answer.findings[1].reason
 
 
 @pytest.mark.parametrize("observed", [None, float("nan")])

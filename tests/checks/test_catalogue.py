@@ -106,6 +106,7 @@ def test_an_accepted_shortfall_opens_the_gate_and_shows(build):
     accepted = {
         "check": "completeness",
         "target": "note",
+        "measure": "missing fraction",
         "observed": 0.5,
         "reason": "free text, rarely given",
         "review_by": "2026-12-31",

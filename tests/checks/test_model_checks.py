@@ -358,6 +358,7 @@ def test_of_a_ratio_that_the_record_accepts_less_is_worse(make):
         entry = {
             "check": "fairness_gap",
             "target": "sex precision ratio",
+            "measure": found.measure,
             "observed": observed,
             "reason": "known",
             "review_by": "2027-01-01",
@@ -430,7 +431,13 @@ def test_an_accepted_small_group_no_longer_shuts_the_gate_until_its_date(make):
         "fairness_gap": ["sex=other", "sex=other positives", "sex=other negatives"],
     }
     accepted = [
-        {"check": check, "target": target, "observed": 30 if target == "sex=other" else 10, "reason": "few"}
+        {
+            "check": check,
+            "target": target,
+            "measure": "group rows",
+            "observed": 30 if target == "sex=other" else 10,
+            "reason": "few",
+        }
         for check, names in targets.items()
         for target in names
     ]

@@ -38,6 +38,7 @@ class Project:
             {
                 "check": verdict.check,
                 "target": finding.target,
+                "measure": finding.measure,
                 "observed": finding.observed,
                 "tolerance": round(0.1 * abs(finding.observed), 4),
                 "reason": "known since the first version",

@@ -40,7 +40,7 @@ def registered(published, tmp_path_factory):
     accepted = (
         "limits: {min_metric: 0.99}\n"
         f"review_by: {TODAY + timedelta(days=300)}\n"
-        "accepted:\n- {check: performance, target: '', observed: 0.8, tolerance: 0.1, reason: pilot, "
+        "accepted:\n- {check: performance, measure: roc_auc, observed: 0.8, tolerance: 0.1, reason: pilot, "
         f"review_by: {TODAY + timedelta(days=30)}}}\n"
     )
     system.write_text(system.read_text() + accepted, encoding="utf-8")

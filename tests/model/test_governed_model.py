@@ -282,9 +282,7 @@ def test_an_accepted_shortfall_opens_the_gate_and_stands_in_the_card(project, up
     system.write_text(ambitious, encoding="utf-8")
     assert not run(model_asset(good_estimator), upstream, resources).success
     until = datetime.now(UTC).date() + timedelta(days=30)
-    entry = (
-        f"check: performance, target: '', observed: 0.8, tolerance: 0.05, reason: pilot, review_by: {until}"
-    )
+    entry = f"check: performance, measure: roc_auc, observed: 0.8, tolerance: 0.05, reason: pilot, review_by: {until}"
     system.write_text(f"{ambitious}accepted: [{{{entry}}}]\n", encoding="utf-8")
     assert run(model_asset(good_estimator), upstream, resources).success
     version = project.mlflow.resolve("late-payment", alias="challenger")

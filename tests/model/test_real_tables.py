@@ -169,7 +169,13 @@ def test_census_incomes_are_refused_for_what_small_groups_cannot_show_and_pass_o
     accept(
         census,
         *(
-            {"check": check, "target": target, "observed": finding["observed"], "tolerance": 0.01}
+            {
+                "check": check,
+                "target": target,
+                "measure": finding["measure"],
+                "observed": finding["observed"],
+                "tolerance": 0.01,
+            }
             for (check, target), finding in found.items()
         ),
     )

@@ -96,6 +96,7 @@ def test_a_note_about_a_small_group_does_not_say_how_small(card):
             {
                 "check": "fairness_gap",
                 "target": "race=Other",
+                "measure": "group rows",
                 "observed": 7,
                 "reason": "few",
                 "review_by": "2099-01-01",
@@ -114,6 +115,7 @@ def test_an_acceptance_that_was_not_needed_says_so(card):
             {
                 "check": "fairness_gap",
                 "target": "sex",
+                "measure": "selection rate gap",
                 "observed": 0.3,
                 "reason": "x",
                 "review_by": "2099-01-01",

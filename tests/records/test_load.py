@@ -203,13 +203,13 @@ def test_every_fault_of_every_file_is_reported_with_file_line_and_path(write, va
         ),
         (
             "purpose:",
-            "accepted: [{check: drift, observed: 1, reason: r, review_by: 9999-12-31}]\npurpose:",
+            "accepted: [{check: drift, measure: m, observed: 1, reason: r, review_by: 9999-12-31}]\npurpose:",
             "people.yaml:6 accepted[0].review_by",
             "a review within two years",
         ),
         (
             "purpose:",
-            "accepted: [{check: luck, observed: 1, reason: r, review_by: 2026-12-31}]\npurpose:",
+            "accepted: [{check: luck, measure: m, observed: 1, reason: r, review_by: 2026-12-31}]\npurpose:",
             "people.yaml:6 accepted[0].check",
             None,
         ),
