@@ -300,7 +300,14 @@ def _written(limits: Limits | ModelLimits) -> dict[str, Any]:
 
 
 def _plain(record: DatasetRecord | PolicyRecord | SystemRecord) -> Any:
-    return _said(record, json.loads(record.model_dump_json()))
+    said = _said(record, json.loads(record.model_dump_json()))
+    if isinstance(record, PolicyRecord) or record.limits is None:
+        return said
+    # What stands there overrides the policy, a default or null as well; what does not stand there does not.
+    stated = json.loads(record.limits.model_dump_json(exclude_unset=True))
+    return {name: item for name, item in said.items() if name != "limits"} | (
+        {"limits": stated} if stated else {}
+    )
 
 
 def _said(value: Any, plain: Any) -> Any:

@@ -386,6 +386,22 @@ def test_a_key_that_says_nothing_leaves_the_digest_as_it_is(write, valid):
     assert load_records(write(valid), today=TODAY).digest == first
 
 
+def test_digest_tells_which_limits_a_dataset_states_even_if_they_say_what_is_the_default(write, valid):
+    people = valid["people"]
+
+    def digest(limits):
+        valid["people"] = people + limits
+        return load_records(write(valid), today=TODAY).digest
+
+    stated = [
+        "limits: {min_rows: 100}\n",
+        "limits: {max_suite_rows: null}\n",
+        "limits: {min_rows: 100, max_suite_rows: null}\n",
+    ]
+    assert len({digest(limits) for limits in ["", *stated]}) == 4
+    assert digest("limits: {}\n") == digest("")
+
+
 def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
