@@ -68,7 +68,11 @@ def test_the_documents_verifier_agrees_with_ours_on_a_real_export_and_on_any_dam
 ) -> None:
     files = [{"name": "a", "digest": evidence.put(b"page"), "media_type": "text/html"}]
     ledger.append(
-        [draft(), draft("fail", "b"), draft(None, body={"evidence": files, "text": "ä … \U0001f600"})]
+        [
+            draft(),
+            draft("fail", "b"),
+            draft(None, body={"evidence": files, "text": "ä … \U0001f600", "small": [3e-8, 1e21, 0.1]}),
+        ]
     )
     record_checkpoint(ledger, actor="auditor", at=AT)
     path = tmp_path / "ledger.zip"
