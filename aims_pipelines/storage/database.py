@@ -232,7 +232,9 @@ def _open_postgresql(address: sa.URL) -> Database:
         connection.exec_driver_sql(f'SET LOCAL search_path TO "{schema}"')  # holds behind a pooler, too
 
     sa.event.listen(engine, "begin", on_begin)
-    return Database(engine=engine, url=address.render_as_string(hide_password=True), schema=schema)
+    return Database(
+        engine=engine, url=address.set(query={}).render_as_string(hide_password=True), schema=schema
+    )
 
 
 def _lock_number(schema: str) -> int:

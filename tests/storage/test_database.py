@@ -162,6 +162,14 @@ def test_a_server_that_does_not_answer_is_told_without_the_password(tmp_path: Pa
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.postgres
+def test_a_database_shows_its_address_without_what_may_hold_a_password(postgres: str) -> None:
+    address = sa.make_url(postgres).update_query_dict({"password": "hunter2"})
+    shown = open_database(address.render_as_string(hide_password=False)).url
+    assert shown.startswith("postgresql+psycopg://")
+    assert "hunter2" not in shown
+
+
 def test_a_folder_is_no_database(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="a folder"):
         open_database(url_of(tmp_path))
