@@ -43,7 +43,7 @@ def governed_model(
         ``aims_pipelines.resources.model_loading.load_verified``.
 
     Raises:
-        BadInput: The function has no parameter for the training table.
+        BadInput: The function has no parameter for the training table, or the asset brings checks of its own.
     """
 
     def decorate(function: Callable[..., Any]) -> dg.AssetsDefinition:
@@ -68,6 +68,15 @@ def governed_model(
         key = dg.AssetKey([*(asset_options.get("key_prefix") or ()), name])
         if asset_options.get("key") is not None:
             key = dg.AssetKey.from_coercible(asset_options["key"])
+        if asset_options.get("check_specs"):
+            raise BadInput(
+                Fault(
+                    where=f"model function {function.__name__!r}: check_specs",
+                    expected="no checks of its own: a model is registered by its gate alone",
+                    found=", ".join(check.name for check in asset_options["check_specs"]),
+                    remedy="Ask what they ask in a @dg.asset_check of this asset, or of its training data.",
+                )
+            )
         options: dict[str, Any] = {
             **asset_options,
             "ins": {
@@ -78,11 +87,8 @@ def governed_model(
             "metadata": {**(asset_options.get("metadata") or {}), SYSTEM_METADATA: system},
             **_resources(asset_options),
             "check_specs": [
-                *(asset_options.get("check_specs") or ()),
-                *(
-                    dg.AssetCheckSpec(check.name, asset=key, description=check.description, blocking=True)
-                    for check in MODEL_CHECKS
-                ),
+                dg.AssetCheckSpec(check.name, asset=key, description=check.description, blocking=True)
+                for check in MODEL_CHECKS
             ],
         }
         by_key = "required_resource_keys" in options

@@ -234,6 +234,15 @@ def test_what_is_no_usable_estimator_is_answered_well(returned, said, project, u
     assert {e.passed for e in result.get_asset_check_evaluations()} == {False}
 
 
+def test_checks_of_the_users_own_are_refused_where_the_model_is_defined():
+    own = dg.AssetCheckSpec("looks_right", asset="late_payment")
+    with pytest.raises(BadInput, match="looks_right") as caught:
+        governed_model(system="late-payment", name="late_payment", check_specs=[own])(
+            lambda training: training
+        )
+    assert "asset_check" in str(caught.value)
+
+
 def test_training_rows_that_no_gate_judged_are_not_admitted(project, upstream, resources):
     trained = []
 
