@@ -38,7 +38,7 @@ def value_for_dagster(
         publish: Writes the value, in place of the IO manager; called here.
     """
     settled = is_settled(returned.value) and not judged.changed
-    value = returned.value if settled else _like(returned.value, judged.table)
+    value = _bare(returned.value) if settled else _like(returned.value, judged.table)
     metadata = {
         **returned.metadata,
         **version_metadata(
@@ -56,6 +56,21 @@ def value_for_dagster(
             return dg.Output(value, output_name=output, metadata=metadata, tags=returned.tags, **version)
         publish(value)
         return dg.MaterializeResult(asset_key=key, metadata=metadata, tags=returned.tags, **version)
+
+
+def _bare(value: Any) -> Any:
+    """A value as it was judged: of pandas without an index that has no name, and without notes, which no check saw."""
+    if type(value).__module__.partition(".")[0] != "pandas":
+        return value
+    import pandas as pd
+
+    unnamed = all(name is None for name in value.index.names)
+    if unnamed and not isinstance(value.index, pd.RangeIndex):
+        value = value.reset_index(drop=True)
+    if value.attrs:
+        value = value.copy(deep=False)
+        value.attrs = {}
+    return value
 
 
 def make_current(judged: "Judged", facts: "Circumstances", *, project: "Project") -> int:

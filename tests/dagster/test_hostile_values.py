@@ -1,5 +1,6 @@
 """Values that are read only once, change between reads, or come with answers that belong to no check."""
 
+import pickle
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -222,3 +223,33 @@ def test_a_column_on_its_own_is_bad_input(
 ) -> None:
     result = run([governed(lambda: good()["amount"])], resources, instance)
     assert "expected a table, found Series" in reason(result)
+
+
+@pytest.mark.parametrize("index", ["an unnamed index", "an unnamed level of an index", "notes"])
+def test_what_no_check_saw_of_a_pandas_table_is_not_written(
+    index: str, good: Tables, resources: dict[str, Any], instance: dg.DagsterInstance
+) -> None:
+    table = good()
+    addresses = [f"person{number}@example.org" for number in range(len(table))]
+    if index == "an unnamed index":
+        table.index = pd.Index(addresses)
+    elif index == "an unnamed level of an index":
+        table.index = pd.MultiIndex.from_arrays([addresses, range(len(table))])
+    else:
+        table.attrs["people"] = addresses
+    spy = Loader()
+    assert run([governed(lambda: table)], {**resources, "io_manager": spy}, instance).success
+    assert b"example.org" not in pickle.dumps(spy.written["raw"])
+    assert spy.written["raw"].equals(good())
+    assert "person7@example.org" in str(table.attrs) + str(
+        table.index.to_list()
+    )  # the user's own stays as it is
+
+
+def test_a_named_index_is_judged_and_kept(
+    good: Tables, resources: dict[str, Any], instance: dg.DagsterInstance
+) -> None:
+    table = good().set_index("number")
+    spy = Loader()
+    assert run([governed(lambda: table)], {**resources, "io_manager": spy}, instance).success
+    assert spy.written["raw"].index.name == "number"
