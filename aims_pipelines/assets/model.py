@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from aims_pipelines import _dagster_compat as compat
-from aims_pipelines.assets.model_step import ModelGate, ModelStep
+from aims_pipelines.assets.model_step import ModelGate, ModelStep, for_the_function
 from aims_pipelines.assets.wrapping import in_place_of, parameters_with_context, source_digest
 from aims_pipelines.checks.model_catalogue import MODEL_CHECKS
 from aims_pipelines.core.errors import AimsError, BadInput, Fault
@@ -29,8 +29,8 @@ def governed_model(
     The decorated function gets the training table in the parameter that is named like the last part of its asset
     key, or ``training``; it returns a fitted estimator that follows scikit-learn's conventions. It gets the whole
     table: label, protected attributes and excluded columns are there, and which columns the estimator was fitted on
-    is checked afterwards. Config, resources and further inputs work as in ``@dagster.asset``; the asset needs the
-    resource ``aims`` (``AimsResource``).
+    is checked afterwards. Config and resources work as in ``@dagster.asset``; further inputs must be tables of governed
+    assets, too, and are admitted by their evidence. The asset needs the resource ``aims`` (``AimsResource``).
 
     Args:
         system: Id of the system record.
@@ -43,7 +43,8 @@ def governed_model(
         ``aims_pipelines.resources.model_loading.load_verified``.
 
     Raises:
-        BadInput: The function has no parameter for the training table, or the asset brings checks of its own.
+        BadInput: The function has no parameter for the training table or asks for the holdout, or the asset brings
+            checks of its own.
     """
 
     def decorate(function: Callable[..., Any]) -> dg.AssetsDefinition:
@@ -68,6 +69,7 @@ def governed_model(
         key = dg.AssetKey([*(asset_options.get("key_prefix") or ()), name])
         if asset_options.get("key") is not None:
             key = dg.AssetKey.from_coercible(asset_options["key"])
+        _keep_apart(function, holdout, asset_options.get("ins") or {})
         if asset_options.get("check_specs"):
             raise BadInput(
                 Fault(
@@ -96,6 +98,21 @@ def governed_model(
         return assets
 
     return decorate
+
+
+def _keep_apart(function: Callable[..., Any], holdout: str, ins: Mapping[str, dg.AssetIn]) -> None:
+    for name in inspect.signature(function).parameters:
+        declared = ins.get(name, dg.AssetIn())
+        key = declared.key or dg.AssetKey([*(declared.key_prefix or ()), name])
+        if key == dg.AssetKey.from_user_string(holdout):
+            raise BadInput(
+                Fault(
+                    where=f"model function {function.__name__!r}: parameter {name!r}",
+                    expected="no access to the holdout, which tells how the model does on rows it has not seen",
+                    found=f"the asset {holdout!r}",
+                    remedy="Split off rows of the training table for what the function has to compare.",
+                )
+            )
 
 
 def _resources(asset_options: Mapping[str, Any]) -> dict[str, Any]:
@@ -128,11 +145,16 @@ def _gated(function: Callable[..., Any], gate: ModelGate, *, resource_by_key: bo
         if adds_resource:
             del arguments[RESOURCE_KEY]
 
+        training = arguments[gate.parameter]
+        loaded = compat.asset_inputs(context.assets_def)
+        further = {name: arguments[name] for name in loaded if name in arguments and name != gate.parameter}
+
         def fit() -> Any:
-            return function(context, **arguments) if with_context else function(**arguments)
+            given = {**arguments, gate.parameter: for_the_function(training)}
+            return function(context, **given) if with_context else function(**given)
 
         try:
-            inputs = step.admit(arguments[gate.parameter], holdout)
+            inputs = step.admit(training, holdout, further)
             judged, version = step.run(inputs, fit)
         except AimsError as error:
             yield from step.give_up(error)

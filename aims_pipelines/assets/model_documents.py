@@ -36,7 +36,11 @@ def card_of(
         BadInput: A human section of the system record is blank.
     """
     system, estimator, label = candidate.system, candidate.estimator, label_of(candidate.record)
-    rows = {"training": candidate.on_training.rows, "holdout": candidate.on_holdout.rows}
+    rows = {
+        "training": candidate.on_training.rows,
+        "holdout": candidate.on_holdout.rows,
+        **{role: item.rows for role, item in inputs.further.items()},
+    }
     return collect(
         identity=Identity(
             name=system.model.name,

@@ -1,6 +1,7 @@
 """From a fitted estimator and two tables to the facts that model checks judge."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,19 @@ _BANDS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FurtherInput:
+    """A table beside training and holdout that the user's function got.
+
+    Args:
+        version: Its admitted version.
+        rows: Number of its rows.
+    """
+
+    version: InputVersion
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelInputs:
     """The tables of one training, with their evidence.
 
@@ -32,17 +46,23 @@ class ModelInputs:
         holdout: Holdout table, of the same kind.
         training_version: Its admitted version.
         holdout_version: Its admitted version.
+        further: Other tables that the function got, by role.
     """
 
     training: Any
     holdout: Any
     training_version: InputVersion
     holdout_version: InputVersion
+    further: Mapping[str, FurtherInput] = field(default_factory=dict)
 
     @property
     def versions(self) -> dict[str, InputVersion]:
         """Admitted versions by role."""
-        return {"training": self.training_version, "holdout": self.holdout_version}
+        return {
+            "training": self.training_version,
+            "holdout": self.holdout_version,
+            **{role: item.version for role, item in self.further.items()},
+        }
 
 
 def examine(

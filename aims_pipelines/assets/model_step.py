@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from aims_pipelines import _dagster_compat as compat
+from aims_pipelines.assets.admission import admit_all
 from aims_pipelines.assets.gating import failed_evaluations, published_results, refusal
 from aims_pipelines.checks.model_catalogue import MODEL_CHECKS
 from aims_pipelines.core.digest import sha256_digest
@@ -70,16 +72,20 @@ class ModelStep:
         """The records as they are now."""
         return self.project.records()
 
-    def admit(self, training: Any, holdout: Any) -> "ModelInputs":
-        """Take both tables only with evidence, before any of the user's code runs.
+    def admit(self, training: Any, holdout: Any, further: Mapping[str, Any]) -> "ModelInputs":
+        """Take the tables only with evidence, before any of the user's code runs.
+
+        Args:
+            training: What the IO manager loaded for the training table.
+            holdout: What it loaded for the holdout.
+            further: What it loaded for the other inputs of the function, by parameter.
 
         Raises:
             GateRefused: A table has no passing verdict for the rows that were loaded.
             BadInput: The records are faulty, or do not fit the asset.
             StoreUnavailable: MLflow does not answer; better now than after the training.
         """
-        from aims_pipelines.assets.admission import admit_all
-        from aims_pipelines.assets.model_examination import ModelInputs
+        from aims_pipelines.assets.model_examination import FurtherInput, ModelInputs
         from aims_pipelines.resources.model_evidence import Training
 
         self.training = Training(
@@ -92,22 +98,32 @@ class ModelStep:
             at=datetime.now(UTC),
         )
         self.project.mlflow.check_reachable()
-        found = []
-        for key, value in ((self.gate.training, training), (self.gate.holdout, holdout)):
-            admission = admit_all({key: value}, project=self.project, records=self.records)
-            if admission.refused or admission.ungoverned:
-                reason = next(
-                    iter(admission.refused.values()), "no dataset record claims it, so no gate judged it"
-                )
-                raise GateRefused(
-                    f"Refused '{self.gate.system}': its input was not admitted; nothing was trained.\n"
-                    f"  {key}: {reason}\n"
-                    f"Next: materialise '{key}' until its gate opens, then this model again."
-                )
-            found.append(_one(admission.admitted))
+        keys = compat.asset_inputs(self.context.assets_def)
         return ModelInputs(
-            training=training, holdout=holdout, training_version=found[0], holdout_version=found[1]
+            training=training,
+            holdout=holdout,
+            training_version=self._admitted(self.gate.training, training),
+            holdout_version=self._admitted(self.gate.holdout, holdout),
+            further={
+                f"input {name}": FurtherInput(
+                    version=self._admitted(keys[name].to_user_string(), value), rows=_rows(value)
+                )
+                for name, value in further.items()
+            },
         )
+
+    def _admitted(self, key: str, value: Any) -> Any:
+        admission = admit_all({key: value}, project=self.project, records=self.records)
+        if admission.refused or admission.ungoverned:
+            reason = next(
+                iter(admission.refused.values()), "no dataset record claims it, so no gate judged it"
+            )
+            raise GateRefused(
+                f"Refused '{self.gate.system}': its input was not admitted; nothing was trained.\n"
+                f"  {key}: {reason}\n"
+                f"Next: materialise '{key}' until its gate opens, then this model again."
+            )
+        return _one(admission.admitted)
 
     def run(
         self, inputs: "ModelInputs", fit: Callable[[], Any]
@@ -239,6 +255,18 @@ def _returned(value: Any, key: dg.AssetKey) -> Any:
             )
         value = values[0]
     return value.value if isinstance(value, dg.Output) else value
+
+
+def for_the_function(value: Any) -> Any:
+    """A table that the user's function may change at will: the model is judged on the rows that were admitted."""
+    if isinstance(value, dict):
+        return {partition: for_the_function(part) for partition, part in value.items()}
+    pandas = any(kind.__module__.partition(".")[0] == "pandas" for kind in type(value).__mro__)
+    return value.copy() if pandas else value
+
+
+def _rows(value: Any) -> int:
+    return sum(len(part) for part in value.values()) if isinstance(value, dict) else len(value)
 
 
 def _one(versions: "tuple[Any, ...]") -> Any:

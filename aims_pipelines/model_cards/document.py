@@ -90,7 +90,7 @@ class DataUse:
     """A dataset version that the model was trained or judged on.
 
     Args:
-        role: ``training`` or ``holdout``.
+        role: ``training``, ``holdout``, or ``input`` and the parameter that got it.
         title: Name of the dataset for people.
         asset: Governed asset.
         digest: Digest of its rows.

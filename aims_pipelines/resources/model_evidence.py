@@ -88,7 +88,7 @@ def judged(
         judgement: All answers.
         training: How it came about.
         digests: ``content`` for the model's bytes, ``manifest`` and ``card`` if it passed.
-        inputs: Admitted versions by role: ``training`` and ``holdout``.
+        inputs: Admitted versions by role: ``training``, ``holdout``, and any others that the function got.
         facts: Estimator, features and measured figures, as JSON.
         files: Evidence files, as the ledger lists them.
     """

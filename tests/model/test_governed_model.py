@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from aims_pipelines import governed_model
+from aims_pipelines import governed_asset, governed_model
 from aims_pipelines.core.errors import BadInput, GateRefused
 from aims_pipelines.model_cards.document import ModelCard
 from aims_pipelines.resources.model_loading import load_verified
@@ -275,6 +275,127 @@ def test_training_rows_that_no_gate_judged_are_not_admitted(project, upstream, r
     assert not result.success
     assert trained == []
     assert "no passing verdict exists" in message_of(result)
+
+
+def regions():
+    return pd.DataFrame({"number": range(400), "region": ["north", "south", "west", "east"] * 100})
+
+
+@pytest.fixture
+def third(folder):
+    """A third record, whose dataset has no version yet."""
+    (folder / "governance" / "regions.yaml").write_text(
+        """\
+kind: dataset
+id: regions
+title: Regions
+owner: data steward
+status: admitted
+purpose: tests
+source: {path: regions.csv, licence: CC0-1.0, legal_basis: no personal data}
+columns: {number: {type: integer}, region: {type: string}}
+""",
+        encoding="utf-8",
+    )
+
+
+def with_a_further_input(fit=lambda training, table: good_estimator(training)):  # noqa: ARG005
+    @governed_model(system="loans", ins={"table": dg.AssetIn(key="regions")})
+    def late_payment(training: pd.DataFrame, table: pd.DataFrame):
+        return fit(training, table)
+
+    return late_payment
+
+
+@pytest.mark.usefixtures("third")
+def test_a_further_input_is_admitted_by_its_evidence_and_told_of_in_ledger_and_card(
+    project, upstream, resources, folder
+):
+    regions().to_csv(folder / "regions.csv", index=False)
+
+    @governed_asset(dataset="regions", name="regions")
+    def made() -> pd.DataFrame:
+        return regions()
+
+    assert dg.materialize([made], resources=resources).success
+    model = with_a_further_input()
+    assert run(model, [*upstream, made], resources).success
+    judged = project.ledger.latest("model", "late-payment")
+    digest = project.store.head("regions").digest
+    assert judged.digests["input table"] == digest
+    version = project.mlflow.resolve("late-payment", alias="challenger")
+    card = ModelCard.from_json(project.mlflow.files(version)["card/card.json"])
+    assert [(use.role, use.rows) for use in card.data] == [
+        ("training", 3000),
+        ("holdout", 2000),
+        ("input table", 400),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("recorded", "said"), [(False, "no dataset record claims it"), (True, "no passing verdict exists")]
+)
+def test_a_further_input_without_evidence_is_refused_before_anything_is_trained(
+    recorded, said, request, upstream, resources
+):
+    project = request.getfixturevalue("project")
+    if recorded:
+        request.getfixturevalue("third")
+    called = []
+
+    @dg.asset(name="regions")
+    def by_hand() -> pd.DataFrame:
+        return regions()
+
+    @dg.io_manager
+    def memory(_):
+        class Memory(dg.IOManager):
+            def handle_output(self, context, obj):
+                raise AssertionError
+
+            def load_input(self, context):
+                name = context.asset_key.to_user_string()
+                if name == "regions":
+                    return regions()
+                return project.store.read(name, project.store.head(name).digest).to_pandas()
+
+        return Memory()
+
+    result = run(
+        with_a_further_input(lambda *tables: called.append(tables)),
+        [*upstream, by_hand],
+        {**resources, "io_manager": memory},
+    )
+    assert not result.success
+    assert said in message_of(result)
+    assert called == []
+    assert project.mlflow.names() == ()
+
+
+def test_a_function_that_asks_for_the_holdout_is_refused_where_it_is_defined():
+    with pytest.raises(BadInput, match="parameter 'peek'"):
+
+        @governed_model(system="loans", ins={"peek": dg.AssetIn(key="holdout")})
+        def late_payment(training: pd.DataFrame, peek: pd.DataFrame):
+            return good_estimator(training)
+
+
+def test_a_function_may_take_the_training_table_apart_and_the_rows_judged_stay_those_admitted(
+    project, upstream, resources
+):
+    def fit(training):
+        late = training.pop("late")
+        training.drop(columns=["number", "sex"], inplace=True)
+        model = make_pipeline(StandardScaler(), LogisticRegression()).fit(training[FEATURES], late)
+        training["income"] = 0.0
+        return model
+
+    assert run(model_asset(good_estimator), upstream, resources).success
+    assert run(model_asset(fit), upstream, resources).success
+    versions = [project.mlflow.resolve("late-payment", number=number) for number in (1, 2)]
+    first, second = (ModelCard.from_json(project.mlflow.files(item)["card/card.json"]) for item in versions)
+    assert first.figures == second.figures
+    assert first.checks == second.checks
 
 
 def test_records_that_changed_after_the_data_was_judged_shut_the_gate(project, upstream, resources, folder):
