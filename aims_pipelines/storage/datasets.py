@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from aims_pipelines.core.digest import file_digest
 from aims_pipelines.core.errors import AimsError, GateRefused, StoreUnavailable
 from aims_pipelines.storage.dataset_claims import (
     drop_claim,
@@ -183,13 +184,20 @@ class DatasetStore:
     def stage(self, dataset: str, digest: str, table: "pa.Table") -> None:
         """Write the rows of a candidate to their content-addressed file. Invisible until published; repeatable.
 
+        A file that is whole already stays: the same rows may be stored in other bytes, and a process killed between
+        file and database must not leave a published version with a file that does not match.
+
         Raises:
             StoreUnavailable: The folder cannot be written (permissions, full disk); nothing is left behind.
         """
+        key = (files.c.dataset == dataset) & (files.c.digest == digest)
+        with self.database.read() as connection:
+            stored = connection.execute(sa.select(files).where(key)).one_or_none()
+        if stored is not None and _is_whole(self.root / stored.path, stored.sha256):
+            return
         path = version_path(dataset, digest)
         sha256 = write_parquet(self.root / path, table)
         row = {"dataset": dataset, "digest": digest, "path": path, "sha256": sha256}
-        key = (files.c.dataset == dataset) & (files.c.digest == digest)
         with self.database.write() as connection:
             if connection.execute(sa.select(files.c.path).where(key)).one_or_none() is None:
                 connection.execute(files.insert().values(row))
@@ -288,6 +296,13 @@ class DatasetStore:
                 quarantined_at=item.quarantined_at.isoformat(),
             )
         )
+
+
+def _is_whole(path: Path, sha256: str) -> bool:
+    try:
+        return file_digest(path) == sha256
+    except OSError:
+        return False
 
 
 def _head(connection: sa.Connection, dataset: str, partition: str) -> Version | None:
