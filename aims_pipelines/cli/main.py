@@ -8,6 +8,7 @@ not tell.
 import io
 import os
 import sys
+import traceback
 from importlib import import_module
 
 import typer
@@ -29,6 +30,7 @@ _COMMANDS = (
     "performance",
 )
 _READER_WENT_AWAY = 141  # as the shell says it: 128 and the number of SIGPIPE
+_UNEXPECTED = 2  # 1 would say that a gate refused
 _HOMES = {"schema": "validate"}
 
 app = typer.Typer(
@@ -64,7 +66,7 @@ app.add_typer(import_module("aims_pipelines.cli.ledger").app, name="ledger", hel
 
 
 def main() -> None:
-    """Run the command line; never shows a traceback for an error this package raises on purpose."""
+    """Run the command line; shows no traceback unless ``AIMS_TRACEBACK`` is set, and never ends like a refusal."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
     for stream in (sys.stdout, sys.stderr):
@@ -77,6 +79,15 @@ def main() -> None:
     except AimsError as error:
         typer.echo(str(error), err=True)
         sys.exit(error.exit_code)
+    except Exception as error:  # noqa: BLE001 - the last place where the exit code can be kept right
+        if os.environ.get("AIMS_TRACEBACK"):
+            traceback.print_exc()
+        typer.echo(
+            f"{type(error).__name__}: {error}\nThis was not expected, and nothing was decided. Set AIMS_TRACEBACK=1 to "
+            "see where it happened, and report it if the fault is not in your own code.",
+            err=True,
+        )
+        sys.exit(_UNEXPECTED)
     except SystemExit as error:
         if not isinstance(error.__context__, BrokenPipeError):
             raise

@@ -33,6 +33,9 @@ def materialize(
     partition: Annotated[
         str | None, typer.Option("--partition", help="Partition key, for partitioned assets.")
     ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="File with Dagster's run config, as YAML.")
+    ] = None,
     form: FormatOption = Format.TEXT,
 ) -> None:
     """Materialise the assets of the project you are in, and show the verdicts.
@@ -44,13 +47,14 @@ def materialize(
     from aims_pipelines.resources.run_report import report_run
 
     project = find_project()
+    run_config = _run_config(config)
     project.records()  # faults of the records are told before anything runs
     definitions = load_definitions(project)
     with dagster_instance(project) as instance:
         end_abandoned(instance)
         job, keys = _job(definitions, select, partition, instance)
-        result = _run(job, keys, instance, partition, quiet=form is Format.JSON)
-        report = report_run(instance, result.run_id, [key.to_user_string() for key in keys])
+        run_id = _run(job, keys, instance, partition=partition, config=run_config, quiet=form is Format.JSON)
+        report = report_run(instance, run_id, [key.to_user_string() for key in keys])
     if form is Format.JSON:
         typer.echo(json.dumps(asdict(report) | {"exit_code": report.exit_code}, indent=2))
     else:
@@ -208,30 +212,64 @@ def _check_partition(
         raise BadInput(faults)
 
 
+def _run_config(file: Path | None) -> dict[str, Any]:
+    """Dagster's run config, with its log kept off the terminal unless the file says otherwise."""
+    import yaml
+
+    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    if file is None:
+        return quiet
+    expected = "Dagster's run config, a mapping in YAML, such as 'ops: {orders: {config: {day: 2026-01-31}}}'"
+    try:
+        found = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(
+            Fault(where=str(file), expected=expected, found=error.strerror or "no file")
+        ) from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{file}:{mark.line + 1}" if mark is not None else str(file)
+        raise BadInput(
+            Fault(where=where, expected=expected, found=getattr(error, "problem", None) or "other bytes")
+        ) from error
+    if not isinstance(found, dict):
+        raise BadInput(Fault(where=str(file), expected=expected, found=type(found).__name__))
+    return quiet | found
+
+
 def _run(
     job: "dg.JobDefinition",
     keys: "list[dg.AssetKey]",
     instance: "dg.DagsterInstance",
-    partition: str | None,
     *,
+    partition: str | None,
+    config: "dict[str, Any]",
     quiet: bool,
-) -> "dg.ExecuteInProcessResult":
-    """Run in this process, while a line on the terminal says which step is under way."""
+) -> str:
+    """Run in this process, while a line on the terminal says which step is under way.
+
+    Returns:
+        The run's id.
+
+    Raises:
+        BadInput: The run config does not fit the assets and resources, so that nothing ran.
+    """
+    import dagster as dg
     from rich.console import Console
 
     run_id = str(uuid.uuid4())
-    outcome: dict[str, Any] = {}
+    outcome: dict[str, BaseException] = {}
 
     def work() -> None:
         try:
-            outcome["result"] = job.execute_in_process(
+            job.execute_in_process(
                 instance=instance,
                 asset_selection=keys,
                 partition_key=partition,
                 raise_on_error=False,
                 run_id=run_id,
                 tags=process_tag(),
-                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                run_config=config,
             )
         except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
             outcome["error"] = error
@@ -252,10 +290,22 @@ def _run(
     except KeyboardInterrupt:
         cancel(instance, run_id)
         raise
-    if "error" in outcome:
-        raise outcome["error"]
-    result: dg.ExecuteInProcessResult = outcome["result"]
-    return result
+    error = outcome.get("error")
+    if isinstance(error, dg.DagsterInvalidConfigError):
+        raise BadInput(
+            [
+                Fault(
+                    where="run config",
+                    expected="what the assets and resources ask for",
+                    found=" ".join(found.partition("Stack Trace:")[0].split()).rstrip("."),
+                    remedy="Write it in a file for --config, or give it a default in the definitions.",
+                )
+                for found in error.error_messages
+            ]
+        ) from error
+    if error is not None:
+        raise error
+    return run_id
 
 
 def _under_way(instance: "dg.DagsterInstance", run_id: str) -> str:

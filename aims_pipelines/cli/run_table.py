@@ -50,6 +50,8 @@ def print_run(report: "RunReport", project: "Project") -> None:
         if asset.message:
             # Whoever reads a log searches whole lines; a terminal breaks them between words.
             console.print(asset.message, markup=False, highlight=False, soft_wrap=not console.is_terminal)
+    if report.failure:
+        console.print(report.failure, markup=False, highlight=False, soft_wrap=not console.is_terminal)
     console.print(
         f"Look closer: DAGSTER_HOME={os.environ['DAGSTER_HOME']} dagster dev {_location(project)}",
         markup=False,

@@ -3,9 +3,12 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+
+if TYPE_CHECKING:
+    from dagster_shared.error import SerializableErrorInfo
 
 # In the path of a file that the user did not write.
 _NOT_THE_USERS = (
@@ -45,16 +48,23 @@ class AssetReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
-    """What became of all selected assets in a run."""
+    """What became of all selected assets in a run.
+
+    Args:
+        run_id: The run.
+        assets: One report an asset.
+        failure: Why the run failed as a whole, before or between its steps; empty otherwise.
+    """
 
     run_id: str
     assets: tuple[AssetReport, ...]
+    failure: str = ""
 
     @property
     def exit_code(self) -> int:
         """0 if all went through, 2 if something could not be run, 1 if gates refused and nothing worse."""
         outcomes = {asset.outcome for asset in self.assets}
-        if outcomes & {"bad input", "error"}:
+        if self.failure or outcomes & {"bad input", "error"}:
             return 2
         return 1 if outcomes & {"refused", "not run"} else 0
 
@@ -65,6 +75,7 @@ def report_run(instance: dg.DagsterInstance, run_id: str, assets: Sequence[str])
     outcomes: dict[str, tuple[str, str]] = {}
     failures: dict[str, dg.DagsterEvent] = {}
     steps: dict[str, list[str]] = {}
+    failure = ""
     for log in instance.all_logs(run_id):
         event = log.dagster_event
         if event is None:
@@ -93,6 +104,9 @@ def report_run(instance: dg.DagsterInstance, run_id: str, assets: Sequence[str])
             )
         elif event.is_step_failure and event.step_key is not None:
             failures[event.step_key] = event
+        elif event.event_type is dg.DagsterEventType.RUN_FAILURE and not failures:
+            told = _told(event.job_failure_data.error)
+            failure = f"The run failed: {told or event.message}. The run page in Dagster shows the stack."
     for step, event in failures.items():
         names, each = steps.get(step, [step]), _refused(event)
         for name in names:
@@ -111,6 +125,7 @@ def report_run(instance: dg.DagsterInstance, run_id: str, assets: Sequence[str])
             )
             for name in assets
         ),
+        failure=failure,
     )
 
 
@@ -127,18 +142,22 @@ def _failure(event: dg.DagsterEvent) -> tuple[str, str]:
     if data.user_failure_data is not None:
         outcome = _plain(data.user_failure_data.metadata.get("aims/outcome")) or "error"
         return str(outcome), data.user_failure_data.description or ""
-    error = data.error
+    told = _told(data.error)
+    if not told:
+        return "error", f"{event.step_key} failed without saying why. The run page in Dagster may tell."
+    return "error", f"{event.step_key} raised {told}. The run page in Dagster shows the stack."
+
+
+def _told(error: "SerializableErrorInfo | None") -> str:
+    """What went wrong first, and where in the user's own code; empty if nothing is known."""
     while error is not None and error.cause is not None:
         error = error.cause
     if error is None:
-        return "error", f"{event.step_key} failed without saying why. The run page in Dagster may tell."
+        return ""
     frames = [line.split("\n")[0].strip() for line in error.stack if line.strip().startswith("File ")]
     own = [frame for frame in frames if not any(mark in frame for mark in _NOT_THE_USERS)] or frames
     place = f" ({own[-1].replace('File ', '')})" if own else ""
-    return (
-        "error",
-        f"{event.step_key} raised {error.message.strip()}{place}. The run page in Dagster shows the stack.",
-    )
+    return f"{error.message.strip()}{place}"
 
 
 def _plain(value: Any) -> Any:

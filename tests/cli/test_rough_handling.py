@@ -1,5 +1,6 @@
 """The command line under rough handling: odd terminals, closed pipes, wrong partitions, an impatient user."""
 
+import json
 import os
 import signal
 import subprocess
@@ -170,6 +171,83 @@ def test_a_store_that_cannot_be_written_is_told_in_our_words(folder: Path) -> No
     assert result.returncode == 2
     assert "Cannot write" in result.stdout
     assert "Check the folder's permissions" in result.stdout
+
+
+CLOSED = """\
+class Warehouse(dg.ConfigurableResource):
+    def setup_for_execution(self, context):
+        raise RuntimeError("the warehouse is closed")
+
+
+resources = {"warehouse": Warehouse(), """
+NEEDS_A_DAY = """\
+class Day(dg.Config):
+    day: str
+
+
+@governed_asset"""
+
+
+def test_a_run_that_fails_before_any_step_is_no_refusal_and_says_why(folder: Path) -> None:
+    change(folder, "resources = {", CLOSED)
+    change(
+        folder,
+        "def orders(aims: AimsResource)",
+        "def orders(aims: AimsResource, warehouse: dg.ResourceParam[object])",
+    )
+    result = aims("materialize", cwd=folder)
+    assert result.returncode == 2
+    assert "The run failed: RuntimeError: the warehouse is closed" in result.stdout
+    assert "definitions.py" in result.stdout
+    assert "Traceback" not in result.stdout + result.stderr
+    shown = json.loads(aims("materialize", "--format", "json", cwd=folder).stdout)
+    assert (shown["exit_code"], shown["assets"][0]["outcome"]) == (2, "not run")
+    assert "the warehouse is closed" in shown["failure"]
+
+
+def test_run_config_that_is_asked_for_comes_from_a_file_and_its_absence_is_bad_input(folder: Path) -> None:
+    change(folder, "@governed_asset", NEEDS_A_DAY)
+    change(folder, "def orders(aims: AimsResource)", "def orders(aims: AimsResource, config: Day)")
+    without = aims("materialize", cwd=folder)
+    assert without.returncode == 2
+    assert "{'ops': {'orders': {'config': {'day': '...'}}}}" in without.stderr
+    assert "--config" in without.stderr
+    assert "Traceback" not in without.stderr
+    (folder / "run.yaml").write_text("ops: {orders: {config: {day: '2026-01-31'}}}\n")
+    result = aims("materialize", "--config", "run.yaml", cwd=folder)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [(None, "run.yaml"), ("ops: [\n", "run.yaml:2"), ("- ops\n", "run.yaml"), ("\xff", "run.yaml")],
+)
+def test_a_file_that_is_no_run_config_is_bad_input_and_nothing_runs(
+    folder: Path, text: str | None, place: str
+) -> None:
+    if text is not None:
+        (folder / "run.yaml").write_bytes(text.encode("latin-1"))
+    result = aims("materialize", "--config", "run.yaml", cwd=folder)
+    assert result.returncode == 2
+    assert result.stderr.startswith(f"{place}: expected Dagster's run config")
+    assert not (folder / ".aims" / "dagster").exists()
+
+
+def test_an_error_that_nobody_expected_is_no_refusal_either(folder: Path) -> None:
+    change(
+        folder,
+        "defs = dg.Definitions(assets=[orders], resources=resources)",
+        """\
+@dg.definitions
+def defs():
+    raise ValueError("of the user's own")
+""",
+    )
+    quiet, loud = aims("materialize", cwd=folder), aims("materialize", cwd=folder, AIMS_TRACEBACK="1")
+    assert (quiet.returncode, loud.returncode) == (2, 2)
+    assert "ValueError: of the user's own" in quiet.stderr
+    assert "Traceback" not in quiet.stderr
+    assert "Traceback" in loud.stderr
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
