@@ -44,7 +44,7 @@ KeptOption = Annotated[
     typer.Option(
         "--checkpoint",
         metavar="COUNT:HEAD",
-        help="A checkpoint that was kept elsewhere, or a file with it; repeatable.",
+        help="A checkpoint that was kept elsewhere, or a file with one or more; repeatable.",
     ),
 ]
 
@@ -91,7 +91,7 @@ def verify(
     from aims_pipelines.storage.ledger_audit import audit_ledger
 
     try:
-        kept = [read_kept(text) for text in checkpoints or ()]
+        kept = read_kept(checkpoints or ())
         with _progress("entries") as progress:
             if file is not None:
                 report = audit_export(file, kept=kept, progress=progress)

@@ -149,10 +149,9 @@ def timestamp(at: datetime) -> str:
 
 
 def evidence_of(body: Mapping[str, Any]) -> Sequence[str]:
-    """Digests of the evidence files that an entry's body refers to."""
-    listed = body.get("evidence", ())
-    items = listed if isinstance(listed, (list, tuple)) else ()
-    return [item["digest"] for item in items if isinstance(item, Mapping) and is_digest(item.get("digest"))]
+    """Digests of the evidence files that the body of a sound entry refers to."""
+    listed: Sequence[Mapping[str, str]] = body.get("evidence", ())
+    return [item["digest"] for item in listed]
 
 
 def _content_fault(kind: str, content: object) -> str:
@@ -186,7 +185,19 @@ def _entry_fault(content: Mapping[str, Any]) -> str:
         return "has no proper subject"
     if not isinstance(subject["digests"], dict) or not all(map(is_digest, subject["digests"].values())):
         return "has no proper digests"
-    return "" if isinstance(content["body"], dict) else "has no proper body"
+    if not isinstance(content["body"], dict):
+        return "has no proper body"
+    return "" if _is_evidence(content["body"].get("evidence", [])) else "has no proper evidence"
+
+
+def _is_evidence(listed: object) -> bool:
+    return isinstance(listed, list) and all(
+        isinstance(item, dict)
+        and is_digest(item.get("digest"))
+        and isinstance(item.get("name"), str)
+        and isinstance(item.get("media_type"), str)
+        for item in listed
+    )
 
 
 def _checkpoint_fault(content: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from aims_pipelines.core.seams import Break, Copies, Run, explain
 
 MOST_BREAKS = 1000  # the rest is counted
 _UNKNOWN = "unknown"  # hash of a header that is missing or cannot be read
-_KEPT = re.compile(r"(?P<count>[0-9]{1,15}):(?P<head>sha256:[0-9a-f]{64})")
+_KEPT = re.compile(r"(?<![0-9])(?P<count>[0-9]{1,15}):(?P<head>sha256:[0-9a-f]{64})(?![0-9a-f])")
 
 
 class Kept(NamedTuple):
@@ -54,10 +54,9 @@ class Report:
         return not self.breaks
 
 
-def parse_kept(text: str) -> Kept | None:
-    """Find a checkpoint ``COUNT:HEAD`` in a text; ``None`` if there is none."""
-    match = _KEPT.search(text)
-    return Kept(int(match["count"]), match["head"]) if match else None
+def parse_kept(text: str) -> Sequence[Kept]:
+    """Find all checkpoints ``COUNT:HEAD`` in a text."""
+    return [Kept(int(match["count"]), match["head"]) for match in _KEPT.finditer(text)]
 
 
 class Inspection:

@@ -128,9 +128,12 @@ def _member_breaks(archive: zipfile.ZipFile, wanted: dict[str, int], *, whole: b
 
     Where entries are damaged, those that referred to an evidence file may be among them.
     """
-    expected = {LEDGER_MEMBER, EVIDENCE_FOLDER, *(_member(digest) for digest in wanted)}
+    expected = {LEDGER_MEMBER, *(_member(digest) for digest in wanted)}
     seen = set()
-    for name in archive.namelist():
+    for member in archive.infolist():
+        name = member.filename
+        if name == EVIDENCE_FOLDER and member.file_size == 0:  # ZIP tools add it
+            continue
         if name in seen:
             yield Break("inserted", name, "one file of that name", "another one")
         elif name not in expected and (whole or not name.startswith(EVIDENCE_FOLDER)):
@@ -199,22 +202,25 @@ def describe_report(report: Report, *, kept: Sequence[Kept] = ()) -> str:
     return "\n".join(lines)
 
 
-def read_kept(text: str) -> Kept:
-    """Read a checkpoint that was kept outside: ``COUNT:HEAD``, or the name of a file that has it.
+def read_kept(texts: Sequence[str]) -> Sequence[Kept]:
+    """Read checkpoints that were kept outside: each text is ``COUNT:HEAD``, or the name of a file with one or more.
 
     Raises:
-        UnusableExportError: It is neither.
+        UnusableExportError: One is neither.
     """
-    kept = parse_kept(text)
-    if kept is None:
-        try:
-            kept = parse_kept(Path(text).read_text(encoding="utf-8", errors="replace"))
-        except OSError as error:
-            raise UnusableExportError(
-                text, "COUNT:sha256:… or a file with it", str(error.strerror)
-            ) from error
-    if kept is None:
-        raise UnusableExportError(text, "a file with COUNT:sha256:…", "none in it")
+    kept: list[Kept] = []
+    for text in texts:
+        found = parse_kept(text)
+        if not found:
+            try:
+                found = parse_kept(Path(text).read_text(encoding="utf-8", errors="replace"))
+            except OSError as error:
+                raise UnusableExportError(
+                    text, "COUNT:sha256:… or a file with one or more", str(error.strerror)
+                ) from error
+        if not found:
+            raise UnusableExportError(text, "a file with COUNT:sha256:…", "none in it")
+        kept.extend(found)
     return kept
 
 
@@ -233,7 +239,7 @@ def main(arguments: Sequence[str]) -> int:
         action="append",
         default=[],
         metavar="COUNT:HEAD",
-        help="a checkpoint that you kept, or a file with it; may be repeated",
+        help="a checkpoint that you kept, or a file with one or more; may be repeated",
     )
     options = parser.parse_args(arguments)
     begun = time.monotonic()
@@ -243,7 +249,7 @@ def main(arguments: Sequence[str]) -> int:
             sys.stderr.write(f"\r{lines:,} lines")
 
     try:
-        kept = [read_kept(text) for text in options.checkpoint]
+        kept = read_kept(options.checkpoint)
         report = audit_export(options.export, kept=kept, progress=progress)
     except UnusableExportError as error:
         sys.stderr.write(f"{error}\n")

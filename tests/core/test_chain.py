@@ -119,6 +119,10 @@ def test_nothing_can_hide_between_the_content_and_its_seal() -> None:
         ("subject", {"id": "a", "kind": "b"}),
         ("subject", None),
         ("body", []),
+        ("body", {"evidence": "none"}),
+        ("body", {"evidence": [3]}),
+        ("body", {"evidence": [{"name": "a", "digest": "x", "media_type": "text/html"}]}),
+        ("body", {"evidence": [{"digest": "sha256:" + "a" * 64}]}),
         ("extra", 1),
     ],
 )
@@ -135,10 +139,11 @@ def test_times_are_written_in_utc_with_microseconds() -> None:
         timestamp(AT.replace(tzinfo=None))
 
 
-def test_only_well_formed_references_to_evidence_count() -> None:
-    good = "sha256:" + "a" * 64
-    assert list(evidence_of({"evidence": [{"digest": good}, {"digest": "x"}, 3]})) == [good]
-    assert list(evidence_of({"evidence": "none"})) == list(evidence_of({})) == []
+def test_evidence_is_what_an_entry_lists() -> None:
+    listed = [{"name": "a", "digest": "sha256:" + "a" * 64, "media_type": "text/html"}]
+    content = {**unseal(entry(1, header()[1])[0]).content, "body": {"evidence": listed}}
+    assert evidence_of(unseal(seal(ENTRY, content)[0]).content["body"]) == [listed[0]["digest"]]
+    assert evidence_of({}) == []
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 7, 64])
@@ -361,9 +366,13 @@ def test_an_old_checkpoint_agrees_with_a_ledger_that_only_grew() -> None:
 
 def test_a_checkpoint_is_found_in_what_people_keep_it_in() -> None:
     kept = Kept(41, "sha256:" + "ab" * 32)
-    assert parse_kept(str(kept)) == kept
-    assert parse_kept(f'On Monday:\n  {{"checkpoint": "{kept}"}}\n') == kept
-    assert parse_kept("41") is None
+    assert parse_kept(str(kept)) == [kept]
+    assert parse_kept(f'On Monday:\n  {{"checkpoint": "{kept}"}}\n') == [kept]
+    later = Kept(900, "sha256:" + "cd" * 32)
+    assert parse_kept(f"{kept}\n{later}\n") == [kept, later]
+    assert parse_kept("41") == []
+    assert parse_kept(f"{kept}0") == []
+    assert parse_kept("1" * 20 + f"{kept}") == []
 
 
 def test_a_checkpoint_recorded_as_an_entry_must_be_true() -> None:

@@ -96,6 +96,12 @@ def forged(line: bytes) -> bytes:
     return seal(ENTRY, {**before.content, "seq": before.content["seq"] + 1, "prev": before.hash})[0]
 
 
+def out_of_shape(line: bytes) -> bytes:
+    content = unseal(line).content
+    listed = [{"digest": item["digest"]} for item in content["body"]["evidence"]]
+    return seal(ENTRY, {**content, "body": {**content["body"], "evidence": listed}})[0]
+
+
 def swap(lines: list[bytes]) -> None:
     lines[4], lines[5] = lines[5], lines[4]
 
@@ -182,6 +188,12 @@ CORRUPTIONS: dict[str, tuple[Callable[[Members], object], set[str], str]] = {
         "evidence/",
     ),
     "file put in": (lambda m: m.__setitem__("README.txt", b"all is well"), {"inserted"}, "README.txt"),
+    "folder with contents": (lambda m: m.__setitem__("evidence/", b"x"), {"inserted"}, "evidence/"),
+    "evidence listed out of shape": (
+        lambda m: with_lines(m, lambda x: x.__setitem__(3, out_of_shape(x[3]))),
+        {"broken line"},
+        "line 4",
+    ),
     "two at once": (
         lambda m: (
             with_lines(m, lambda x: x.__setitem__(7, x[7].replace(b"run:1", b"run:2"))),
@@ -238,7 +250,9 @@ def test_what_the_owner_hides_is_shown_by_a_checkpoint_kept_outside(
     head = unseal(lines_of(unpack(exported))[8]).hash
     note = tmp_path / "note.txt"
     note.write_text(f"Checkpoint of 2 January:\n8:{head}\n")
-    for checkpoint in (f"8:{head}", note):
+    several = tmp_path / "several.txt"
+    several.write_text(f"0:{unseal(lines_of(unpack(exported))[0]).hash}\n8:{head}\n")
+    for checkpoint in (f"8:{head}", note, several):
         ran = run(script, exported, "--checkpoint", checkpoint)
         assert ran.returncode == 0
         assert "agrees with the checkpoint" in ran.stdout
@@ -252,6 +266,7 @@ def test_what_the_owner_hides_is_shown_by_a_checkpoint_kept_outside(
     ran = run(script, exported, "--checkpoint", note)
     assert ran.returncode == 1
     assert names_told(ran.stdout) == {"truncated"}
+    assert names_told(run(script, exported, "--checkpoint", several).stdout) == {"truncated"}
     assert [found.name for found in audit_export(exported, kept=[Kept(8, head)]).breaks] == ["truncated"]
 
 
