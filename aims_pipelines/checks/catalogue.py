@@ -97,7 +97,7 @@ DATASET_CHECKS: Final[tuple[CatalogueEntry, ...]] = (
     ),
     CatalogueEntry(
         name="proxies",
-        version="2",
+        version="3",
         description="Does no feature give a protected attribute away more strongly than the limit?",
     ),
     CatalogueEntry(

@@ -25,11 +25,12 @@ def judge(candidate: ModelCandidate) -> tuple[Finding, ...]:
     limit = limits.max_generalisation_gap
     status = Status.PASS if high <= limit else Status.FAIL if low > limit else Status.INCONCLUSIVE
     said = f"{limits.metric} {trained.value:.4g} on training rows, {judged.value:.4g} on the holdout"
-    remedy = (
-        ""
-        if status is Status.PASS
-        else "Regularise the model or give it more data; it has learnt single rows."
-    )
+    remedy = ""
+    if status is Status.FAIL:
+        remedy = "Regularise the model or give it more data; it has learnt single rows."
+    elif status is Status.INCONCLUSIVE:
+        said = f"{said}; the interval reaches across the limit"
+        remedy = "Pin a larger holdout, or regularise the model if it has learnt single rows."
     return (
         _finding(
             candidate, status, said, observed=loss.value, interval=(low, high), remedy=remedy, n=judged.n

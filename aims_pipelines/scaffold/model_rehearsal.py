@@ -17,12 +17,17 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 300_000
 
-# Shortfalls that a person can decide about. A model that is not good enough, does not generalise or knows what it
-# must not know is refused: no date makes it better.
+# Shortfalls that a person can decide about. A model that is not good enough, is shown not to generalise or knows what
+# it must not know is refused: no date makes it better.
 _REASONS = {
     "subgroup_performance": "The first model is this much worse for one group than for another. Find out why.",
     "fairness_gap": "The first model treats the groups this differently. Decide whether its use can bear that.",
     "calibration": "The probabilities of the first model are off by this much.",
+}
+
+_UNSHOWN = {
+    "generalisation": "The first model loses no more than the limit on rows that it has not seen, but they are too few "
+    "to show it."
 }
 
 
@@ -68,7 +73,7 @@ def rehearse_model(trial: Trial, records: "Records", *, today: date) -> tuple[li
     found = [
         shortfall
         for verdict in judgement.verdicts
-        for shortfall in shortfalls_of(trial.system, verdict, today=today, reasons=_REASONS)
+        for shortfall in shortfalls_of(trial.system, verdict, today=today, reasons=_REASONS, unshown=_UNSHOWN)
     ]
     return [*found, *_hardly_enough(candidate, found, trial.system, today=today)], ""
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from types import MappingProxyType
 
 from aims_pipelines.core.verdict import Finding, Status, Verdict
 
@@ -56,7 +57,12 @@ class Shortfall:
 
 
 def shortfalls_of(
-    subject: str, verdict: Verdict, *, today: date, reasons: Mapping[str, str]
+    subject: str,
+    verdict: Verdict,
+    *,
+    today: date,
+    reasons: Mapping[str, str],
+    unshown: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Shortfall]:
     """List what a verdict does not pass, and what it passes so narrowly that chance may decide the next time.
 
@@ -65,10 +71,13 @@ def shortfalls_of(
         verdict: The answer of one check.
         today: The day of the rehearsal.
         reasons: Per check whose shortfalls can be accepted, the words for it.
+        unshown: Per check of which only that can be accepted which is within its limit, but on too few rows to show it,
+            the words for it.
     """
     reason = reasons.get(verdict.check, "")
     for finding in verdict.problems:
-        yield _shortfall(subject, verdict.check, finding, today=today, reason=reason)
+        mine = reason or (unshown.get(verdict.check, "") if _is_unshown(finding) else "")
+        yield _shortfall(subject, verdict.check, finding, today=today, reason=mine)
     if reason:
         for finding in verdict.findings:
             if finding.status is Status.PASS and _is_near(finding):
@@ -81,6 +90,15 @@ def reach(least: int) -> int:
     while size - _chance(size) < least:
         size += 1
     return size
+
+
+def _is_unshown(finding: Finding) -> bool:
+    """Whether the figure itself is within its limit, and only the interval reaches across it."""
+    if finding.status is not Status.INCONCLUSIVE or finding.observed is None or finding.limit is None:
+        return False
+    if _more_is_better(finding):
+        return finding.observed >= finding.limit
+    return finding.observed <= finding.limit
 
 
 def _is_near(finding: Finding) -> bool:

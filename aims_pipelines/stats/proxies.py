@@ -130,7 +130,10 @@ def proxy_strength(
     results = []
     for index in predicted:
         two = np.array([table[index], table.sum(axis=0) - table[index]])
-        members, others, hidden = _pooled(*_with_neighbours(two, ordered))
+        cells = _with_neighbours(two, ordered)
+        if cells.shape[1] == 1:  # one number nearly everywhere: the few others speak as rare categories do
+            cells = two
+        members, others, hidden = _pooled(*cells)
         if members.size > 1 or table.shape[1] == 1:
             results.append((*_v(members, others, z, hidden), levels[index]))
     if not results:

@@ -122,6 +122,36 @@ def test_rare_values_that_each_tell_the_group_are_not_taken_for_harmless():
     assert finding.interval[1] > 0.65  # each rare value is of one group only: V is 0.7
 
 
+@pytest.mark.parametrize("told", ["x", "nothing"])
+def test_a_number_that_is_the_same_nearly_everywhere_is_bounded_by_what_the_few_others_could_tell(told):
+    rng = np.random.default_rng(8)
+    women = rng.random(1800) < 0.12
+    others = rng.choice(np.flatnonzero(women) if told == "x" else 1800, 7, replace=False)
+    x = np.zeros(1800)
+    x[others] = np.arange(1.0, 8.0)
+    finding = judged({"sex": np.where(women, "f", "m"), "x": x}, limit=0.5)["x -> sex"]
+    assert finding.status is Status.PASS
+    truth = association(pd.crosstab(women, x > 0).to_numpy(), method="cramer") if told == "x" else 0.0
+    assert finding.interval[0] <= truth <= finding.interval[1]
+
+
+@pytest.mark.parametrize(("rows", "share", "rest", "told"), [(1800, 0.12, 0.004, 1.0), (600, 0.3, 0.01, 0.9)])
+def test_the_interval_covers_the_strength_of_a_number_that_is_the_same_nearly_everywhere(
+    rows, share, rest, told
+):
+    rng, base, covered = np.random.default_rng(5), (share - rest * told) / (1.0 - rest), 0
+    between = rest * (told - share) ** 2 + (1.0 - rest) * (base - share) ** 2
+    truth = math.sqrt(between / (share * (1.0 - share)))
+    for _ in range(150):
+        x = np.where(rng.random(rows) < rest, rng.integers(1, 9, rows), 0).astype(float)
+        women = rng.random(rows) < np.where(x > 0, told, base)
+        measured = profile({"sex": np.where(women, "f", "m"), "x": x}).groups["sex"]
+        strength = proxy_strength({level: group.columns["x"] for level, group in measured.items()})
+        assert strength is not None
+        covered += strength.interval[0] - 1e-12 <= truth <= strength.interval[1]
+    assert covered / 150 >= 0.94
+
+
 def test_perfect_agreement_of_a_few_rows_is_not_certainty():
     finding = judged({"sex": ["f", "m"] * 15, "title": ["Ms", "Mr"] * 15}, limit=0.95)["title -> sex"]
     assert finding.status is Status.INCONCLUSIVE
