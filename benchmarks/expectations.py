@@ -14,6 +14,7 @@ from benchmarks.wide import SUITE, write_project, write_table
 
 SIZES = (100_000, 1_000_000, 10_000_000)
 OURS, THEIRS = "file profiled, then the expectations check", "Great Expectations on pandas"
+ALONE = "check alone"
 _SECONDS = 600.0
 _ONCE_ABOVE = 15.0
 
@@ -69,7 +70,7 @@ def _row(size: int, name: str, taken: list[Took] | Stopped) -> tuple[str, ...]:
     if isinstance(taken, Stopped):
         return (f"{size:,}", name, taken.reason, "", "", "")
     answers = dict(taken[-1].answer)
-    alone = answers.pop("check alone", None)
+    alone = answers.pop(ALONE, None)
     told = ", ".join(f"{count} {answer}" for answer, count in answers.items())
     return (
         f"{size:,}",
@@ -77,7 +78,7 @@ def _row(size: int, name: str, taken: list[Took] | Stopped) -> tuple[str, ...]:
         f"{_median(taken, 'wall'):.2f}",
         f"{_median(taken, 'cpu'):.2f}",
         f"{_median(taken, 'peak'):.2f}",
-        told if alone is None else f"{told}; the check {alone:.2f} s",
+        told if alone is None else f"{told}; the check {_median(taken, ALONE):.2f} s",
     )
 
 
@@ -87,12 +88,20 @@ def _goals(measured: dict[int, Runs]) -> tuple[Goal, ...]:
     large = measured[10_000_000]
     goals = [
         _ratio(
-            "time of Great Expectations on pandas over ours, 10M rows",
+            "time of Great Expectations on pandas over that of the check by itself, 10M rows",
             large[THEIRS],
             large[OURS],
             "wall",
             10.0,
-        )
+            under_figure=ALONE,
+        ),
+        _ratio(
+            "time of Great Expectations on pandas over ours with the profile, 10M rows",
+            large[THEIRS],
+            large[OURS],
+            "wall",
+            10.0,
+        ),
     ]
     if 1_000_000 in measured:
         small = measured[1_000_000]
@@ -117,13 +126,16 @@ def _ratio(
     limit: float,
     *,
     at_least: bool = True,
+    under_figure: str = "",
 ) -> Goal:
     if isinstance(over, Stopped) or isinstance(under, Stopped):
         reason = "; ".join(side.reason for side in (over, under) if isinstance(side, Stopped))
         return Goal(name=name, observed=math.nan, limit=limit, unit="times", at_least=at_least, reason=reason)
-    observed = _median(over, figure) / _median(under, figure)
+    observed = _median(over, figure) / _median(under, under_figure or figure)
     return Goal(name=name, observed=observed, limit=limit, unit="times", at_least=at_least)
 
 
 def _median(runs: list[Took], figure: str) -> float:
-    return float(statistics.median(getattr(run, figure) for run in runs))
+    return float(
+        statistics.median(run.answer[figure] if figure == ALONE else getattr(run, figure) for run in runs)
+    )

@@ -35,7 +35,7 @@ def print_run(report: "RunReport", project: "Project") -> None:
                 escape(_found(check, asset)),
             )
             first = False
-        summary = f"{passed} pass" + (f", {ruled_out} do not apply" if ruled_out else "")
+        summary = f"{passed} pass" + _not_applying(ruled_out)
         if passed or ruled_out or not shown:
             table.add_row(
                 asset.name if first else "",
@@ -58,6 +58,10 @@ def print_run(report: "RunReport", project: "Project") -> None:
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _not_applying(count: int) -> str:
+    return f", {count} {'does' if count == 1 else 'do'} not apply" if count else ""
 
 
 def _found(check: "CheckReport", asset: "AssetReport") -> str:
