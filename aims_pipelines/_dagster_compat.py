@@ -84,6 +84,18 @@ def has_partition(definition: dg.PartitionsDefinition, key: str, instance: dg.Da
         return definition.has_partition_key(key)
 
 
+def partition_of(context: dg.AssetExecutionContext) -> str | None:
+    """The partition that a step's assets are made for, empty for assets without; ``None`` for several at once.
+
+    A run for a partition takes assets without partitions along, and says in each of its steps that it has one.
+    """
+    if context.assets_def.partitions_def is None:
+        return ""
+    if context.has_partition_key:
+        return str(context.partition_key)
+    return None if context.has_partition_key_range else ""
+
+
 def end_run(instance: dg.DagsterInstance, run: dg.DagsterRun, message: str) -> None:
     """Mark a run as canceled whose process does not do so itself."""
     instance.report_run_canceled(run, message)

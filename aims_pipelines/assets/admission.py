@@ -132,6 +132,16 @@ def is_settled(value: Any) -> bool:
     )
 
 
+def own_copy(value: Any) -> Any:
+    """A table that the user's code may change in place while we keep the rows as they are now."""
+    if isinstance(value, dict):
+        return {partition: own_copy(part) for partition, part in value.items()}
+    libraries = {kind.__module__.partition(".")[0] for kind in type(value).__mro__}
+    if "pandas" in libraries:
+        return value.copy()
+    return value.clone() if "polars" in libraries else value
+
+
 def settle(value: Any) -> Any:
     """Read what can be read only once into memory; partition by partition for an input of several."""
     import pyarrow as pa

@@ -77,14 +77,26 @@ def _resolved_jobs(defs: dg.Definitions, records: "Records") -> Iterator[Fault]:
 
 
 def _adopt(assets: dg.AssetsDefinition, records: "Records", faults: list[Fault]) -> dg.AssetsDefinition:
-    governed = any(DATASET_METADATA in spec.metadata for spec in assets.specs)
-    if governed or not compat.is_made_here(assets):
+    if not compat.is_made_here(assets):
         return assets
+    governed = {spec.key for spec in assets.specs if DATASET_METADATA in spec.metadata}
     datasets = {
         key: record.id
         for key in compat.asset_outputs(assets).values()
         if key in assets.keys and (record := records.for_asset(key.to_user_string())) is not None
     }
+    if governed:
+        faults.extend(
+            Fault(
+                where=f"asset {key.to_user_string()!r}",
+                expected="a gate, as a dataset record claims it",
+                found="none, although other assets of the same function have one",
+                remedy="Name it in datasets= of its @governed_multi_asset.",
+            )
+            for key in datasets
+            if key not in governed
+        )
+        return assets
     if not datasets:
         return assets
     try:

@@ -12,6 +12,7 @@ import dagster as dg
 
 from aims_pipelines import _dagster_compat as compat
 from aims_pipelines.assets.output_gate import Gate
+from aims_pipelines.assets.returned import as_yielded
 from aims_pipelines.assets.step import Gates, GateStep
 from aims_pipelines.assets.wrapping import in_place_of, parameters_with_context, source_digest
 from aims_pipelines.checks.catalogue import DATASET_CHECKS
@@ -213,7 +214,7 @@ def _gated(function: Callable[..., Any], gates: Gates) -> Callable[..., Any]:
         step = GateStep(gates, context)
         try:
             result = call(context, step.admit(arguments))
-            step.judge(list(result) if inspect.isgenerator(result) else result)
+            step.judge([as_yielded(event) for event in result] if inspect.isgenerator(result) else result)
         except AimsError as error:
             yield from step.give_up(error)
             return
@@ -223,7 +224,9 @@ def _gated(function: Callable[..., Any], gates: Gates) -> Callable[..., Any]:
         step = GateStep(gates, context)
         try:
             result = call(context, step.admit(arguments))
-            step.judge([event async for event in result] if inspect.isasyncgen(result) else await result)
+            step.judge(
+                [as_yielded(event) async for event in result] if inspect.isasyncgen(result) else await result
+            )
         except AimsError as error:
             for event in step.give_up(error):
                 yield event

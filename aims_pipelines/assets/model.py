@@ -11,7 +11,8 @@ from typing import Any
 import dagster as dg
 
 from aims_pipelines import _dagster_compat as compat
-from aims_pipelines.assets.model_step import ModelGate, ModelStep, for_the_function
+from aims_pipelines.assets.admission import own_copy
+from aims_pipelines.assets.model_step import ModelGate, ModelStep
 from aims_pipelines.assets.wrapping import in_place_of, parameters_with_context, source_digest
 from aims_pipelines.checks.model_catalogue import MODEL_CHECKS
 from aims_pipelines.core.errors import AimsError, BadInput, Fault
@@ -43,8 +44,8 @@ def governed_model(
         ``aims_pipelines.resources.model_loading.load_verified``.
 
     Raises:
-        BadInput: The function has no parameter for the training table or asks for the holdout, or the asset brings
-            checks of its own.
+        BadInput: The function has no parameter for the training table, asks for the holdout or is asynchronous, or
+            the asset brings checks of its own.
     """
 
     def decorate(function: Callable[..., Any]) -> dg.AssetsDefinition:
@@ -58,6 +59,15 @@ def governed_model(
                     found=", ".join(parameters) or "no parameter",
                 )
             )
+        if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+            raise BadInput(
+                Fault(
+                    where=f"model function {function.__name__!r}",
+                    expected="a function that trains when it is called",
+                    found="async def",
+                    remedy="Write def; call what is asynchronous with asyncio.run.",
+                )
+            )
         gate = ModelGate(
             system=system,
             training=training,
@@ -66,7 +76,8 @@ def governed_model(
             code_version=asset_options.get("code_version") or source_digest(function),
         )
         name = asset_options.get("name") or function.__name__
-        key = dg.AssetKey([*(asset_options.get("key_prefix") or ()), name])
+        prefix = asset_options.get("key_prefix") or ()
+        key = dg.AssetKey([*([prefix] if isinstance(prefix, str) else prefix), name])
         if asset_options.get("key") is not None:
             key = dg.AssetKey.from_coercible(asset_options["key"])
         _keep_apart(function, holdout, asset_options.get("ins") or {})
@@ -150,7 +161,7 @@ def _gated(function: Callable[..., Any], gate: ModelGate, *, resource_by_key: bo
         further = {name: arguments[name] for name in loaded if name in arguments and name != gate.parameter}
 
         def fit() -> Any:
-            given = {**arguments, gate.parameter: for_the_function(training)}
+            given = {**arguments, gate.parameter: own_copy(training)}
             return function(context, **given) if with_context else function(**given)
 
         try:

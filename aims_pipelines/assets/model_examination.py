@@ -30,11 +30,17 @@ class FurtherInput:
 
     Args:
         version: Its admitted version.
-        rows: Number of its rows.
+        value: The table.
     """
 
     version: InputVersion
-    rows: int
+    value: Any
+
+    @property
+    def rows(self) -> int:
+        """Number of its rows."""
+        parts = self.value.values() if isinstance(self.value, dict) else [self.value]
+        return sum(len(part) for part in parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +118,11 @@ def examine(
         groups={spec.name: _levels(other, spec) for spec in groups_of(record, other.schema)},
         training_profile=profile_table(table, groups=_bylabel_of(label, on_training.truth)),
         holdout_profile=profile_table(other),
+        further_profiles={
+            role: profile_table(table.select(other.column_names))
+            for role, item in inputs.further.items()
+            if set(other.column_names) <= set((table := to_arrow(as_frame(item.value))).column_names)
+        },
         now=training.at,
         code_version=training.code_version,
         policy_digest=training.policy_digest,

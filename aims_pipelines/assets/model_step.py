@@ -91,7 +91,7 @@ class ModelStep:
         self.training = Training(
             system=self.gate.system,
             asset=self.context.asset_key.to_user_string(),
-            partition=self.context.partition_key if self.context.has_partition_key else "",
+            partition=compat.partition_of(self.context) or "",
             run_id=self.context.run_id,
             code_version=self.gate.code_version,
             policy_digest=self.records.digest_for_system(self.gate.system),
@@ -106,7 +106,7 @@ class ModelStep:
             holdout_version=self._admitted(self.gate.holdout, holdout),
             further={
                 f"input {name}": FurtherInput(
-                    version=self._admitted(keys[name].to_user_string(), value), rows=_rows(value)
+                    version=self._admitted(keys[name].to_user_string(), value), value=value
                 )
                 for name, value in further.items()
             },
@@ -255,18 +255,6 @@ def _returned(value: Any, key: dg.AssetKey) -> Any:
             )
         value = values[0]
     return value.value if isinstance(value, dg.Output) else value
-
-
-def for_the_function(value: Any) -> Any:
-    """A table that the user's function may change at will: the model is judged on the rows that were admitted."""
-    if isinstance(value, dict):
-        return {partition: for_the_function(part) for partition, part in value.items()}
-    pandas = any(kind.__module__.partition(".")[0] == "pandas" for kind in type(value).__mro__)
-    return value.copy() if pandas else value
-
-
-def _rows(value: Any) -> int:
-    return sum(len(part) for part in value.values()) if isinstance(value, dict) else len(value)
 
 
 def _one(versions: "tuple[Any, ...]") -> Any:

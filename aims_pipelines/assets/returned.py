@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from aims_pipelines.assets.admission import own_copy
 from aims_pipelines.assets.own_checks import answers_of, own_verdict
 from aims_pipelines.core.errors import BadInput, Fault
 from aims_pipelines.core.verdict import Verdict
@@ -106,6 +107,22 @@ def hand_out(result: Any, expected: Sequence[Expected]) -> Handed:
             except BadInput as error:
                 governed[item.output] = error
     return Handed(governed=governed, ungoverned=ungoverned, others=tuple(others))
+
+
+def as_yielded(event: Any) -> Any:
+    """What a generator yielded, apart from what it does to the same frame until it is exhausted."""
+    if isinstance(event, dg.MaterializeResult):
+        return event._replace(value=own_copy(event.value))
+    if not isinstance(event, dg.Output):
+        return own_copy(event)
+    version: dict[str, Any] = {} if event.data_version is None else {"data_version": event.data_version}
+    return dg.Output(
+        own_copy(event.value),
+        output_name=event.output_name,
+        metadata=event.metadata,
+        tags=event.tags,
+        **version,
+    )
 
 
 def _unpacked(result: Any, expected: Sequence[Expected]) -> Iterator[Any]:

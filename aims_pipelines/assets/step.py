@@ -228,19 +228,18 @@ class GateStep:
             )
 
     def _partition(self) -> str:
-        if not self.context.has_partition_key:
-            if self.context.has_partition_key_range:
-                names = ", ".join(repr(item.key.to_user_string()) for item in self._expected if item.selected)
-                raise BadInput(
-                    Fault(
-                        where=f"asset {names}",
-                        expected="one partition a run, so that each is judged",
-                        found="a range of partitions in a single run",
-                        remedy="Use BackfillPolicy.multi_run().",
-                    )
+        partition = compat.partition_of(self.context)
+        if partition is None:
+            names = ", ".join(repr(item.key.to_user_string()) for item in self._expected if item.selected)
+            raise BadInput(
+                Fault(
+                    where=f"asset {names}",
+                    expected="one partition a run, so that each is judged",
+                    found="a range of partitions in a single run",
+                    remedy="Use BackfillPolicy.multi_run().",
                 )
-            return ""
-        return str(self.context.partition_key)
+            )
+        return partition
 
     def _end(self, *, otherwise: AimsError | None = None) -> None:
         """Return if nothing was refused.

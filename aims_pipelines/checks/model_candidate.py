@@ -99,6 +99,8 @@ class ModelCandidate:
         groups: Per protected attribute (or intersection), the level of each holdout row.
         training_profile: Profile of the training rows, grouped by the label if it has few values.
         holdout_profile: Profile of the holdout rows.
+        further_profiles: Profiles, over the columns of the holdout, of other tables that have them and that the
+            training function got, by role.
         now: The one reference time of the judgement, aware UTC.
         code_version: Version or digest of the code that fitted it; empty if unknown.
         policy_digest: Digest of the records that it is judged by; empty if unknown.
@@ -121,3 +123,4 @@ class ModelCandidate:
     code_version: str = ""
     policy_digest: str = ""
     stages: Mapping[str, Stage] = field(default_factory=dict)
+    further_profiles: Mapping[str, Profile] = field(default_factory=dict)

@@ -71,7 +71,7 @@ MODEL_CHECKS: Final[tuple[ModelCatalogueEntry, ...]] = (
     ),
     ModelCatalogueEntry(
         name="leakage",
-        version="1",
+        version="2",
         description="Is nothing among its features or training rows that it must not have known?",
     ),
 )

@@ -20,7 +20,11 @@ _NEARNESS = "nearness to perfection"
 
 def judge(candidate: ModelCandidate) -> tuple[Finding, ...]:
     """Judge features, shared rows, and results too good to be true."""
-    return (_features(candidate), _rows(candidate), *_strongest(candidate), _metric(candidate))
+    further = [
+        _rows(candidate, profile, f"rows of {role}") for role, profile in candidate.further_profiles.items()
+    ]
+    trained = _rows(candidate, candidate.training_profile, "rows")
+    return (_features(candidate), trained, *further, *_strongest(candidate), _metric(candidate))
 
 
 def forbidden(record: DatasetRecord, system: SystemRecord) -> tuple[str, ...]:
@@ -53,13 +57,14 @@ def _features(candidate: ModelCandidate) -> Finding:
     )
 
 
-def _rows(candidate: ModelCandidate) -> Finding:
-    trained, judged = candidate.training_profile, candidate.holdout_profile
+def _rows(candidate: ModelCandidate, trained: Profile, target: str) -> Finding:
+    """How many rows of the holdout are among those that the training function got."""
+    judged = candidate.holdout_profile
     if trained.row_sketch is None or judged.row_sketch is None or not judged.rows or not trained.rows:
-        return _finding("rows", "shared row fraction", Status.INCONCLUSIVE, "the rows cannot be compared")
+        return _finding(target, "shared row fraction", Status.INCONCLUSIVE, "the rows cannot be compared")
     if not _alike(trained, judged):
         return _finding(
-            "rows",
+            target,
             "shared row fraction",
             Status.INCONCLUSIVE,
             "training and holdout differ in columns or types, so their rows cannot be compared",
@@ -72,7 +77,7 @@ def _rows(candidate: ModelCandidate) -> Finding:
     elif shared.low / judged.rows > _MOST_SHARED:
         status = Status.FAIL
     return Finding(
-        target="rows",
+        target=target,
         measure="shared row fraction",
         status=status,
         reason=f"{percent(shared.rows / judged.rows)} of the holdout's rows were also trained on",

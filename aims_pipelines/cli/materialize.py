@@ -160,13 +160,14 @@ def _job(
                 expected="a Dagster asset selection",
                 found=f"{select!r} ({error})",
                 remedy='Such as: offers, offers+ (with what is made of it), key:"landing/offers", group:landing; '
-                "joined by 'and', 'or', 'not'.",
+                "of several, each with its key: key:offers or key:customers+; also 'and', 'not'.",
             )
         ) from error
     keys = [key for key in graph.toposorted_asset_keys if key in chosen & graph.materializable_asset_keys]
     if not keys:
         known = ", ".join(sorted(key.to_user_string() for key in graph.materializable_asset_keys))
         raise BadInput(Fault(where="--select", expected=f"some of the assets {known}", found=repr(select)))
+    _check_together(graph, keys)
     partitioned = [key.to_user_string() for key in keys if graph.get(key).is_partitioned]
     if partitioned and partition is None:
         raise BadInput(
@@ -180,6 +181,23 @@ def _job(
     if partition is not None:
         _check_partition(graph, keys, partition, instance)
     return job, keys
+
+
+def _check_together(graph: "BaseAssetGraph[Any]", keys: "list[dg.AssetKey]") -> None:
+    """Find functions that make several assets, and cannot leave out those that were not selected."""
+    faults = {}
+    for key in keys:
+        assets = graph.get(key).assets_def
+        missing = sorted(other.to_user_string() for other in assets.keys - set(keys))
+        if missing and not assets.can_subset:
+            faults[frozenset(assets.keys)] = Fault(
+                where="--select",
+                expected=f"{key.to_user_string()} together with {', '.join(missing)}, which the same function makes",
+                found=f"{key.to_user_string()} without",
+                remedy="Select them all, or give the function can_subset=True.",
+            )
+    if faults:
+        raise BadInput(list(faults.values()))
 
 
 def _is_or_are(names: "list[str]") -> str:
@@ -215,13 +233,14 @@ def _check_partition(
 def _run_config(file: Path | None) -> dict[str, Any]:
     """Dagster's run config, with its log kept off the terminal unless the file says otherwise."""
     import yaml
+    from dagster_shared.yaml_utils import load_run_config_yaml  # reads dates as texts, as Dagster does
 
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     if file is None:
         return quiet
     expected = "Dagster's run config, a mapping in YAML, such as 'ops: {orders: {config: {day: 2026-01-31}}}'"
     try:
-        found = yaml.safe_load(file.read_text(encoding="utf-8"))
+        found = load_run_config_yaml(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise BadInput(
             Fault(where=str(file), expected=expected, found=error.strerror or "no file")

@@ -160,7 +160,10 @@ def _meaning(figure: Figure, card: ModelCard) -> str:
 
 def _certainty(figure: Figure, card: ModelCard) -> str:
     holdout = next((use for use in card.data if use.role == "holdout"), None)
-    rows = f" on {holdout.rows:,} cases that it had not seen" if holdout else ""
+    # Of other tables that the training function got, it is not known in general whether they tell of the same cases.
+    apart = not any(use.role.startswith("input ") for use in card.data)
+    cases = "cases that it had not seen" if apart else "cases of the holdout"
+    rows = f" on {holdout.rows:,} {cases}" if holdout else ""
     return (
         f"Measured{rows}; with {percent(card.confidence)} % confidence the true figure "
         f"({measure_name(figure.name)}) lies between {number(figure.low)} and {number(figure.high)}."

@@ -1,8 +1,8 @@
 """The embedded IO manager: content-addressed Parquet behind governed assets."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import dagster as dg
 
@@ -14,7 +14,8 @@ class DatasetIOManager(dg.ConfigurableIOManager):
     """Keep governed tables in the project's store, and hand out only bytes that verify.
 
     Writes pandas and Polars frames and Arrow tables; reads what the consumer's annotation asks for, a pandas frame
-    if there is none. An input of several partitions arrives as a dictionary of partition key to table.
+    if there is none. An input of several partitions arrives as a dictionary of partition key to table, of the kind
+    that the annotation names for its values.
 
     What it writes becomes the current version only when the gate's step publishes it, in one transaction with the
     evidence; a step that dies in between leaves the last version current.
@@ -93,6 +94,8 @@ class DatasetIOManager(dg.ConfigurableIOManager):
             )
         table = store.read(dataset, head.digest)
         wanted = context.dagster_type.typing_type
+        if get_origin(wanted) in (dict, Mapping):  # of several partitions
+            wanted = get_args(wanted)[-1]
         module = getattr(wanted, "__module__", "")
         if module.startswith("pyarrow"):
             return table

@@ -1,7 +1,7 @@
 """The state of every governed dataset and model, read from ledger, store and records."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from aims_pipelines.records.parts import Accepted
     from aims_pipelines.records.system_record import SystemRecord
     from aims_pipelines.resources.project import Project
+    from aims_pipelines.storage.dataset_tables import Quarantined, Version
     from aims_pipelines.storage.ledger import Entry
 
 
@@ -22,8 +23,9 @@ class Row:
         name: Id of the dataset record, or the registered model's name.
         current: Current version in words; ``none`` before the first.
         last_judged: When the last candidate was judged, UTC to the minute; empty if never.
-        last_verdict: ``pass``, ``fail``, ``inconclusive``, or empty if never judged.
-        not_passed: Checks of the last judgement that did not pass.
+        last_verdict: ``pass``, ``fail``, ``inconclusive``, or empty if never judged; of partitions, the worst of what
+            was last said about each.
+        not_passed: Checks of the last judgement that did not pass; for a partition with its key in front.
         quarantined: Candidates in quarantine.
         overdue: Reviews and acceptances that are past their date.
     """
@@ -53,21 +55,55 @@ def project_status(project: "Project", *, now: datetime) -> list[Row]:
 
 def _dataset(project: "Project", record: "DatasetRecord", now: datetime) -> Row:
     versions = project.store.versions(record.id)
+    kept = project.store.quarantine_list(record.id)
     entry = project.ledger.latest("dataset", record.id)
     current = "none"
     if versions:
         last = versions[-1]
         partition = f"{last.partition} " if last.partition else ""
         current = f"{partition}{last.number} ({last.rows:,} rows)"
-    return _row(
+    row = _row(
         "dataset",
         record.id,
         current=current,
         entry=entry,
         record=record,
         now=now,
-        quarantined=len(project.store.quarantine_list(record.id)),
+        quarantined=len(kept),
     )
+    return _with_other_partitions(row, versions, kept, entry, project)
+
+
+def _with_other_partitions(
+    row: Row,
+    versions: "Sequence[Version]",
+    kept: "Sequence[Quarantined]",
+    entry: "Entry | None",
+    project: "Project",
+) -> Row:
+    """Add the partitions whose last candidate was refused, which a later answer about another one would hide."""
+    published = {version.partition: version.published_at for version in versions}
+    newest = {item.partition: item for item in reversed(kept)}
+    refused = {
+        partition: item
+        for partition, item in sorted(newest.items())
+        if partition and (partition not in published or published[partition] < item.quarantined_at)
+    }
+    if not refused:
+        return row
+    last = entry.body.get("partition", "") if entry is not None else ""
+    told = [] if last in refused else [*row.not_passed]
+    verdicts = {row.last_verdict}
+    for partition, item in refused.items():
+        judgement = project.ledger.get(item.evidence).body.get("judgement") or {}
+        verdicts.add(str(judgement.get("status", "")))
+        told += [
+            f"{partition}: {verdict['check']}"
+            for verdict in judgement.get("verdicts", ())
+            if verdict["status"] != "pass"
+        ]
+    worst = next((word for word in ("fail", "inconclusive", "pass") if word in verdicts), "")
+    return replace(row, last_verdict=worst, not_passed=tuple(told))
 
 
 def _model(project: "Project", record: "SystemRecord", now: datetime) -> Row:

@@ -213,7 +213,7 @@ def test_run_config_that_is_asked_for_comes_from_a_file_and_its_absence_is_bad_i
     assert "{'ops': {'orders': {'config': {'day': '...'}}}}" in without.stderr
     assert "--config" in without.stderr
     assert "Traceback" not in without.stderr
-    (folder / "run.yaml").write_text("ops: {orders: {config: {day: '2026-01-31'}}}\n")
+    (folder / "run.yaml").write_text("ops: {orders: {config: {day: 2026-01-31}}}\n")
     result = aims("materialize", "--config", "run.yaml", cwd=folder)
     assert result.returncode == 0, result.stderr
 
@@ -248,6 +248,50 @@ def defs():
     assert "ValueError: of the user's own" in quiet.stderr
     assert "Traceback" not in quiet.stderr
     assert "Traceback" in loud.stderr
+
+
+def test_one_of_several_assets_of_a_function_names_those_that_belong_to_it(folder: Path) -> None:
+    change(
+        folder,
+        "defs = dg.Definitions(assets=[orders]",
+        "@dg.multi_asset(outs={'good': dg.AssetOut(), 'bad': dg.AssetOut()})\ndef both():\n    return 1, 2\n\n\n"
+        "defs = dg.Definitions(assets=[orders, both]",
+    )
+    result = aims("materialize", "--select", "bad", cwd=folder)
+    assert result.returncode == 2
+    assert result.stderr.startswith("--select: expected bad together with good")
+    assert len(result.stderr) < 300
+
+
+@pytest.mark.parametrize("selection", ["key:orders or key:more", "offers or orders"])
+def test_a_selection_of_several_is_answered_with_how_to_write_one(folder: Path, selection: str) -> None:
+    result = aims("materialize", "--select", selection, cwd=folder)
+    if selection.startswith("key:"):
+        assert result.returncode == 0, result.stderr
+    else:
+        assert result.returncode == 2
+        assert "key:offers or key:customers+" in result.stderr
+
+
+def test_the_status_of_partitions_does_not_hide_one_that_was_refused(folder: Path) -> None:
+    change(
+        folder, 'name="orders")', 'name="orders", partitions_def=dg.StaticPartitionsDefinition(["a", "b"]))'
+    )
+    change(
+        folder,
+        "def orders(aims: AimsResource) -> pa.Table:\n",
+        "def orders(context: dg.AssetExecutionContext, aims: AimsResource) -> pa.Table:\n"
+        "    if context.partition_key == 'a' and os.environ.get('BAD'):\n"
+        "        return pa.table({'number': [1, None] * 100})\n",
+    )
+    assert aims("materialize", "--partition", "a", cwd=folder, BAD="1").returncode == 1
+    assert aims("materialize", "--partition", "b", cwd=folder).returncode == 0
+    (row,) = json.loads(aims("status", "--format", "json", cwd=folder).stdout)
+    assert row["last_verdict"] == "fail"
+    assert "a: completeness" in row["not_passed"]
+    assert aims("materialize", "--partition", "a", cwd=folder).returncode == 0
+    (row,) = json.loads(aims("status", "--format", "json", cwd=folder).stdout)
+    assert (row["last_verdict"], row["not_passed"]) == ("pass", [])
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])

@@ -292,6 +292,33 @@ def test_each_partition_is_judged_published_and_admitted_by_itself(
     assert project.store.head("offers", "monday") is not None
 
 
+@pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, pa.Table])
+def test_a_run_for_a_partition_takes_assets_without_along_and_they_have_one_line_of_versions(
+    kind: type, good: Tables, resources: dict[str, Any], project: Project, instance: dg.DagsterInstance
+) -> None:
+    seeds = iter([1, 2, 3])
+
+    @governed_asset(
+        dataset="raw", name="raw", partitions_def=dg.StaticPartitionsDefinition(["monday", "tuesday"])
+    )
+    def raw() -> pd.DataFrame:
+        return good(next(seeds))
+
+    @governed_asset(dataset="offers", name="offers")
+    def offers(raw: dict[str, kind]) -> kind:  # type: ignore[valid-type]
+        assert {type(table) for table in raw.values()} == {kind}  # type: ignore[attr-defined]
+        return raw["tuesday"]  # type: ignore[index]
+
+    assert run([raw], resources, instance, partition_key="monday").success
+    for number, partition in enumerate(["tuesday", "tuesday"], start=1):
+        assert run([raw, offers], resources, instance, partition_key=partition).success
+        head, source = project.store.head("offers"), project.store.head("raw", partition)
+        assert head is not None
+        assert source is not None
+        assert (head.number, head.digest) == (number, source.digest)
+    assert project.store.head("offers", "tuesday") is None
+
+
 def test_a_value_that_is_no_table_is_bad_input_and_says_so(
     resources: dict[str, Any], project: Project, instance: dg.DagsterInstance
 ) -> None:

@@ -238,6 +238,24 @@ def test_every_form_in_which_a_function_may_give_several_values_is_judged(
     assert event.materialization.metadata["mine"].value == 1
 
 
+def test_a_frame_that_is_changed_after_it_was_yielded_is_published_as_it_was_yielded(
+    good: Tables, run: Run, spy: Spy
+) -> None:
+    table = good()
+
+    @governed_multi_asset(name="both", outs=OUTS, datasets=BOTH)
+    def both() -> Iterator[Any]:
+        frame = table.copy()
+        yield dg.Output(frame, "raw")
+        frame["amount"] = (frame["amount"] / 10).round(2)
+        yield dg.MaterializeResult(asset_key="more", value=frame)
+        frame["amount"] = 1.0
+
+    assert run(both).success
+    assert spy.written["raw"].equals(table)
+    assert spy.written["more"]["amount"].equals((table["amount"] / 10).round(2))
+
+
 def test_only_the_selected_assets_of_a_subset_are_judged(
     run: Run, good: Tables, bad: Tables, project: Project
 ) -> None:
@@ -514,6 +532,17 @@ def test_a_multi_asset_of_a_code_location_is_adopted_key_by_key(
     assert materialised(result) == {"raw", "loose"}
     assert heads(project) == {"raw": 1}
     assert uncovered(govern(after, folder / "governance")) == [dg.AssetKey("loose")]  # twice changes nothing
+
+
+def test_an_asset_that_a_record_claims_beside_a_governed_one_is_told_when_definitions_load(
+    folder: Path,
+) -> None:
+    @governed_multi_asset(name="both", outs=OUTS, datasets={"raw": "raw"})
+    def both() -> Iterator[Any]:
+        yield from ()
+
+    with pytest.raises(BadInput, match="'more'"):
+        govern(dg.Definitions(assets=[both]), records=folder / "governance")
 
 
 def test_what_cannot_be_judged_before_it_is_written_is_told_when_definitions_load(

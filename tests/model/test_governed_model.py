@@ -1,6 +1,7 @@
 """A governed model in real Dagster runs with a real MLflow database: registered with its card, or not there at all."""
 
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import dagster as dg
 import mlflow
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -330,6 +332,9 @@ def test_a_further_input_is_admitted_by_its_evidence_and_told_of_in_ledger_and_c
         ("holdout", 2000),
         ("input table", 400),
     ]
+    page = project.mlflow.files(version)["card/card.md"].decode()
+    assert "cases of the holdout" in page
+    assert "had not seen" not in page, "nobody knows what the other table tells of these cases"
 
 
 @pytest.mark.parametrize(
@@ -396,6 +401,59 @@ def test_a_function_may_take_the_training_table_apart_and_the_rows_judged_stay_t
     first, second = (ModelCard.from_json(project.mlflow.files(item)["card/card.json"]) for item in versions)
     assert first.figures == second.figures
     assert first.checks == second.checks
+
+
+def test_a_polars_table_that_is_taken_apart_stays_what_was_admitted(project, resources, upstream):
+    @governed_model(system="loans")
+    def late_payment(training: pl.DataFrame):
+        late = training.drop_in_place("late")
+        training.replace_column(
+            training.get_column_index("income"), pl.zeros(len(training), eager=True).alias("income")
+        )
+        return LogisticRegression().fit(training.select("debt").to_pandas(), late.to_numpy())
+
+    assert run(late_payment, upstream, resources).success
+    version = project.mlflow.resolve("late-payment", alias="challenger")
+    card = ModelCard.from_json(project.mlflow.files(version)["card/card.json"])
+    assert card.identity.features == ("debt",)
+
+
+def test_rows_of_the_holdout_in_a_further_input_are_leakage(upstream, resources, folder):
+    (folder / "governance" / "everything.yaml").write_text(
+        (folder / "governance" / "training.yaml").read_text().replace("id: training", "id: everything"),
+        encoding="utf-8",
+    )
+    parts = [pd.read_csv(folder / f"{name}.csv") for name in ("training", "holdout")]
+    shutil.copy(folder / "training.csv", folder / "everything.csv")
+
+    @governed_asset(dataset="everything", name="everything")
+    def made() -> pd.DataFrame:
+        return pd.concat(parts)
+
+    @governed_model(system="loans")
+    def late_payment(training: pd.DataFrame, everything: pd.DataFrame):
+        return good_estimator(everything)
+
+    assert dg.materialize([made], resources=resources).success
+    result = run(late_payment, [*upstream, made], resources)
+    assert not result.success
+    assert "leakage[rows of input everything]: fail" in message_of(result)
+
+
+def test_a_key_prefix_may_be_a_word_as_in_dagster():
+    @governed_model(system="loans", key_prefix="ml")
+    def late_payment(training: pd.DataFrame):
+        return good_estimator(training)
+
+    assert late_payment.key == dg.AssetKey(["ml", "late_payment"])
+
+
+def test_an_asynchronous_training_is_refused_where_it_is_defined():
+    with pytest.raises(BadInput, match="async def"):
+
+        @governed_model(system="loans")
+        async def late_payment(training: pd.DataFrame):
+            return good_estimator(training)
 
 
 def test_records_that_changed_after_the_data_was_judged_shut_the_gate(project, upstream, resources, folder):
