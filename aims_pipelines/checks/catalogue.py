@@ -72,7 +72,7 @@ DATASET_CHECKS: Final[tuple[CatalogueEntry, ...]] = (
     ),
     CatalogueEntry(
         name="freshness",
-        version="1",
+        version="2",
         description="Is the newest event recent enough, and none in the future?",
     ),
     CatalogueEntry(

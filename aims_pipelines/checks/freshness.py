@@ -12,6 +12,9 @@ from aims_pipelines.stats.profile import ColumnProfile, Kind
 CLOCK_TOLERANCE = timedelta(days=1)
 _DAY = 86_400.0
 
+#: Ticks of a second, by Arrow's unit.
+_TICKS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+
 
 def judge(candidate: Candidate) -> Answer:
     """Judge the declared time column against the reference time of the judgement."""
@@ -84,12 +87,15 @@ def _split(candidate: Candidate, column: ColumnProfile, horizon: float) -> tuple
 
     newest, future = float("-inf"), 0
     for piece in pieces(candidate, column.name):
-        micros = pc.cast(pc.cast(piece, pa.timestamp("us"), safe=False), pa.int64()).drop_null()
-        late = pc.greater(micros, int(horizon * 1_000_000))
+        # As floating point: a time that is far off, in the wrong unit say, must not wrap around into the past.
+        times = piece if pa.types.is_timestamp(piece.type) else pc.cast(piece, pa.timestamp("ms"))
+        ticks = pc.cast(pc.cast(times, pa.int64()), pa.float64(), safe=False).drop_null()
+        seconds = pc.divide(ticks, _TICKS[times.type.unit])
+        late = pc.greater(seconds, horizon)
         future += pc.sum(late).as_py() or 0
-        last = pc.max(pc.filter(micros, pc.invert(late))).as_py()
+        last = pc.max(pc.filter(seconds, pc.invert(late))).as_py()
         if last is not None:
-            newest = max(newest, last / 1_000_000)
+            newest = max(newest, last)
     return newest, future
 
 

@@ -1,11 +1,14 @@
 """Calibration: predicted probabilities can be taken at their word, overall and within each group."""
 
+from collections.abc import Iterator, Mapping
+
 import numpy as np
 
 from aims_pipelines.checks.candidate import Answer, Inapplicable
 from aims_pipelines.checks.model_candidate import ModelCandidate
 from aims_pipelines.checks.model_groups import levels, too_small, unseen
 from aims_pipelines.checks.model_rates import only_measured
+from aims_pipelines.checks.wording import count
 from aims_pipelines.core.verdict import Finding, Status
 from aims_pipelines.stats.calibration import calibration_error, group_calibration, observed_to_expected
 from aims_pipelines.stats.estimates import Estimate
@@ -67,7 +70,26 @@ def _within(candidate: ModelCandidate, attribute: str) -> list[Finding]:
         for level, rows in levels(candidate, attribute)
         if level not in groups
     ]
-    return [finding, *small]
+    return [finding, *_promised_nothing(candidate, attribute, groups), *small]
+
+
+def _promised_nothing(
+    candidate: ModelCandidate, attribute: str, groups: Mapping[str, Estimate]
+) -> Iterator[Finding]:
+    """Groups of which the model is certain that none is positive, and some are: no ratio could say it."""
+    for level, rows in levels(candidate, attribute):
+        came = int(candidate.on_holdout.truth[rows].sum())
+        if level in groups and not groups[level].known and came:
+            yield Finding(
+                target=f"{attribute}={level}",
+                measure="group calibration ratio",
+                status=Status.FAIL,
+                reason=f"{count(came, 'positive')} came in a group whose probabilities are all 0",
+                observed=0.0,
+                limit=candidate.limits.min_group_calibration_ratio,
+                n=int(rows.sum()),
+                remedy="Calibrate the model, or find out why it rules this group out.",
+            )
 
 
 def _finding(

@@ -4,6 +4,7 @@ import getpass
 import json
 import shlex
 import time
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aims_pipelines.cli.answers import Format, FormatOption
+from aims_pipelines.cli.outlet import output_faults
 from aims_pipelines.core.errors import BadInput, Fault
 from aims_pipelines.core.seams import printable
 
@@ -52,6 +54,7 @@ KeptOption = Annotated[
 @app.command()
 def export(
     file: Annotated[Path, typer.Argument(help="The file to write, such as ledger.zip.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an export that exists.")] = False,
     url: LedgerOption = None,
     evidence_dir: EvidenceOption = None,
 ) -> None:
@@ -62,6 +65,11 @@ def export(
     from aims_pipelines.storage.audit import describe_report
     from aims_pipelines.storage.export import export_ledger
 
+    faults = output_faults(file, overwrite=overwrite, inputs=[])
+    if file.is_file() and not zipfile.is_zipfile(file):  # the ledger itself, a project's code
+        faults = [Fault(where=str(file), expected="a new file", found="one that is no export")]
+    if faults:
+        raise BadInput(faults)
     ledger, evidence = _open(url, evidence_dir)
     with _progress("entries") as progress:
         report = export_ledger(ledger, evidence, file, at=datetime.now(UTC), progress=progress)

@@ -39,6 +39,10 @@ def output_faults(out: Path, *, overwrite: bool, inputs: Sequence[Path]) -> list
     """What keeps a file from being written."""
     if out.is_dir():
         return [Fault(where=str(out), expected="a file to write to", found="a folder")]
+    if out.is_symlink() or (out.exists() and not out.is_file()):
+        # Files are put in place whole, which would put an end to a link or a device.
+        found = "a symbolic link" if out.is_symlink() else "something else"
+        return [Fault(where=str(out), expected="a regular file to write to", found=found)]
     if not out.parent.is_dir():
         return [Fault(where=str(out), expected="a folder that exists", found=f"no folder {out.parent}")]
     if any(item.exists() and out.exists() and out.samefile(item) for item in inputs):

@@ -21,6 +21,7 @@ import codecs
 import csv
 import gzip
 import io
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -87,7 +88,7 @@ class CsvFile:
         try:
             with _open(self._path) as file:
                 start = file.read(_HEADER_BYTES)
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, zlib.error) as error:
             raise BadInput(self._explained(error)) from error
         if not start.strip():
             raise BadInput(
@@ -115,7 +116,9 @@ class CsvFile:
             text = codecs.getincrementaldecoder("utf-8-sig")().decode(start)
         except UnicodeDecodeError:
             raise BadInput(self._encoding_fault()) from None
-        records = (row for row in csv.reader(io.StringIO(text), delimiter=_delimiter(self._path)) if row)
+        records = (
+            row for row in csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(self._path)) if row
+        )
         names = next(records, [""])
         # Arrow asks for a line end behind the header, which a file without rows may not have.
         self._has_rows = len(start) == _HEADER_BYTES or len(start.strip().splitlines()) > 1
@@ -160,6 +163,7 @@ class CsvFile:
         if not self._has_rows:
             return
         single = len(self._names) == 1
+        last = ""
         try:
             with _open(self._path) as file:
                 reader = arrow_csv.open_csv(
@@ -179,9 +183,20 @@ class CsvFile:
                     ),
                 )
                 for batch in reader:
+                    if batch.num_rows:
+                        last = str(batch.column(batch.num_columns - 1)[-1])
                     if not ragged:
                         yield batch
-        except (pa.ArrowException, OSError, EOFError) as error:
+            if ("\n" in last or "\r" in last) and not self._ends_with_quote():
+                raise BadInput(
+                    Fault(
+                        where=str(self._path),
+                        expected="a closing quote",
+                        found=f"a last cell of {len(last.splitlines()):,} lines that is not closed",
+                        remedy="Look for a quote that opens the last cell of a line; double it or close it.",
+                    )
+                )
+        except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
             raise BadInput(self._explained(error)) from error
         if ragged:
             faults = [
@@ -199,11 +214,18 @@ class CsvFile:
                 )
             raise BadInput(faults)
 
+    def _ends_with_quote(self) -> bool:
+        tail = b""
+        with _open(self._path) as file:
+            while chunk := file.read(_BLOCK_BYTES):
+                tail = (tail + chunk)[-_HEADER_BYTES:]
+        return tail.rstrip(b"\r\n").endswith(b'"')
+
     def _explained(self, error: Exception) -> Fault:
         text = str(error)
         if "UTF8" in text or "UTF-8" in text:
             return self._encoding_fault()
-        if isinstance(error, EOFError | gzip.BadGzipFile) or "Compressed" in text:
+        if isinstance(error, EOFError | gzip.BadGzipFile | zlib.error) or "Compressed" in text:
             return Fault(
                 where=str(self._path), expected="a complete gzip file", found="one that is cut off or damaged"
             )

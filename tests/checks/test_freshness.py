@@ -35,6 +35,14 @@ def test_events_in_the_future_fail_and_do_not_make_old_data_fresh(build, answer,
     assert finding(verdict, "at age").observed == pytest.approx(30)
 
 
+@pytest.mark.parametrize("seconds", [1_700_000_000, 1_710_000_000, 1_715_000_000, 1_771_000_000])
+def test_times_in_the_wrong_unit_lie_in_the_future_however_far(build, answer, finding, seconds):
+    good, wrong = seconds * 1000, seconds * 10**9
+    rows = pa.table({"at": pa.array([good] * 50 + [wrong] * 50, pa.int64()).view(pa.timestamp("ms"))})
+    found = finding(answer("freshness", build(rows, record=TIMED)), "at")
+    assert (found.status, found.observed) == (Status.FAIL, 50)
+
+
 def test_events_all_in_the_future_have_no_age(build, answer, finding):
     rows = table(NOW + timedelta(days=3000))
     verdict = answer("freshness", build(rows, record=TIMED, limits={"max_age_days": 7}))

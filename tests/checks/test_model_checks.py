@@ -333,6 +333,21 @@ def test_a_gap_of_the_labels_that_decisions_widen_fails(make):
     assert found.observed == pytest.approx(chosen[~second].mean() - chosen[second].mean() - by_labels)
 
 
+@pytest.mark.parametrize(("positives", "expected"), [(0.3, Status.FAIL), (0.0, None)])
+def test_a_group_whose_probabilities_are_all_0_may_hold_no_positive(positives, expected, make):
+    judged = outcomes(4000, seed=3)
+    second = np.arange(4000) % 2 == 1
+    truth = np.where(second, np.random.default_rng(8).random(4000) < positives, judged.truth).astype(float)
+    candidate = make(
+        on_holdout=dataclasses.replace(judged, truth=truth, scores=np.where(second, 0.0, judged.scores)),
+        limits=ModelLimits(min_group_calibration_ratio=0.8),
+    )
+    found = {item.target: item for item in answer(judge_model(candidate), "calibration").findings}
+    assert ("sex=male" in found) == (expected is not None)
+    if expected is not None:
+        assert (found["sex=male"].status, found["sex=male"].observed) == (expected, 0.0)
+
+
 @pytest.mark.parametrize(("limit", "expected"), [(0.8, Status.FAIL), (0.5, Status.PASS), (None, Status.PASS)])
 def test_probabilities_that_promise_one_group_too_much_fail_calibration_by_name(limit, expected, make):
     judged = outcomes(4000, seed=3)

@@ -97,6 +97,22 @@ def test_export_then_the_printed_script_finds_it_intact(project: Path) -> None:
     assert aims("verify", "ledger.zip").stdout == ran.stdout
 
 
+@pytest.mark.parametrize("named", [".aims/aims.db", "aims.toml", "link.zip", ".aims"])
+def test_nothing_but_an_earlier_export_is_ever_replaced_by_one(project: Path, named: str) -> None:
+    (project / "link.zip").symlink_to("aims.toml")
+    before = {file: file.read_bytes() for file in project.rglob("*") if file.is_file()}
+    for options in ((), ("--overwrite",)):
+        assert exit_code(aims("export", named, *options)) == 2
+    assert {file: file.read_bytes() for file in project.rglob("*") if file.is_file()} == before
+    assert aims("verify").exit_code == 0
+
+
+def test_an_earlier_export_is_replaced_only_if_asked(project: Path) -> None:
+    assert aims("export", "ledger.zip").exit_code == 0
+    assert exit_code(aims("export", "ledger.zip")) == 2
+    assert aims("export", "ledger.zip", "--overwrite").exit_code == 0
+
+
 def test_a_broken_export_is_told_with_1_and_none_at_all_with_2(project: Path) -> None:
     (project / ".aims" / "evidence").rename(project / "elsewhere")
     result = aims("export", "ledger.zip")

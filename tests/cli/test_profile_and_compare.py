@@ -1,6 +1,7 @@
 """aims profile and aims compare, as a user runs them."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -188,6 +189,20 @@ def test_an_existing_file_is_not_replaced_unless_asked(command, run, folder):
     assert (folder / "out").read_text() == "precious"
     assert run(command, *arguments, "--out", "out", "--overwrite").exit_code == 0
     assert (folder / "out").read_bytes() != b"precious"
+
+
+@pytest.mark.parametrize("command", ["profile", "compare"])
+@pytest.mark.parametrize("kind", ["a link", "a pipe"])
+def test_a_link_or_a_device_is_never_replaced(command, kind, run, folder):
+    (folder / "precious").write_text("precious")
+    if kind == "a link":
+        (folder / "out").symlink_to("precious")
+    else:
+        os.mkfifo(folder / "out")
+    arguments = ["same.csv"] if command == "profile" else ["reference.csv", "same.csv", "--ignore", "number"]
+    assert "a regular file" in fault_of(run(command, *arguments, "--out", "out", "--overwrite"))
+    assert (folder / "out").is_symlink() or (folder / "out").is_fifo()
+    assert (folder / "precious").read_text() == "precious"
 
 
 @pytest.mark.parametrize("command", ["profile", "compare"])

@@ -1,6 +1,7 @@
 """Files are read for what they say, and what is wrong with them is answered by place and remedy."""
 
 import gzip
+import random
 from pathlib import Path
 
 import pyarrow as pa
@@ -104,6 +105,7 @@ def test_missing_cells_are_empty_ones_and_those_that_are_declared(write) -> None
         ("blank-lines.csv", "a,b\n\n1,x\n\n2,y\n\n"),
         ("quoted.csv", '"a","b"\n"1","x"\n"2","y"\n'),
         ("tabs.tsv", "a\tb\n1\tx\n2\ty\n"),
+        ("old.csv", b"a,b\r1,x\r2,y\r"),
         ("packed.csv.gz", gzip.compress(b"a,b\n1,x\n2,y\n", mtime=0)),
         ("CAPITAL.CSV", "a,b\n1,x\n2,y\n"),
     ],
@@ -115,6 +117,19 @@ def test_the_same_table_in_many_dresses(write, name: str, content: bytes | str) 
 def test_cells_may_hold_separators_quotes_and_line_ends(write) -> None:
     path = write("t.csv", 'a,b\n"x, y","he said ""no"""\n"two\nlines",z\n')
     assert read_table(path).to_pydict() == {"a": ["x, y", "two\nlines"], "b": ['he said "no"', "z"]}
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz"])
+def test_a_quote_that_is_never_closed_swallows_no_rows_in_silence(write, name: str) -> None:
+    rows = [f"{number},x" for number in range(1000)]
+    good = "\n".join(["a,b", *rows, '1000,"two\nlines"', ""])
+    rows[500] = '500,"x'
+    bad = "\n".join(["a,b", *rows, ""])
+    packed = gzip.compress if name.endswith("gz") else bytes
+    assert read_table(write(name, packed(good.encode()))).num_rows == 1001
+    (fault,) = faults_of(write(name, packed(bad.encode())))
+    assert "a closing quote" in fault
+    assert "500 lines" in fault
 
 
 def test_a_file_of_one_column_keeps_its_missing_cells(write) -> None:
@@ -174,6 +189,12 @@ def test_column_names_have_to_be_there_and_to_differ(write) -> None:
 
 def test_other_separators_are_recognised(write) -> None:
     assert "semicolons" in faults_of(write("t.csv", "a;b\n1;2\n"))[0]
+
+
+def test_a_damaged_gzip_file_is_refused(write) -> None:
+    whole = bytearray(gzip.compress(b"a,b\n" + random.Random(1).randbytes(100_000).hex().encode()))  # noqa: S311
+    whole[len(whole) // 2 : len(whole) // 2 + 200] = bytes(200)
+    assert "gzip" in faults_of(write("t.csv.gz", bytes(whole)))[0]
 
 
 def test_a_cut_off_gzip_file_is_refused(write) -> None:
