@@ -3,9 +3,10 @@
 The strength is Cramér's V of the table *feature by in-the-group-or-not*, largest over the groups: 0 where the
 feature says nothing about membership, 1 where it tells it without error. Its square is the share of the
 variance of membership that the feature explains. Numeric features are cut into at most 20 bins of about
-equal mass, joined with their neighbours where they are too rare to speak; a missing value is a category of its
-own. Categories too rare to speak (fewer than 5 expected members in the group or outside it) are taken together;
-what they might tell one by one is in the interval.
+equal mass, joined with their neighbours where they are too rare to speak, and those of at most 1,024 distinct
+numbers are read number by number, too, as they may be codes; a missing value is a category of its own.
+Categories too rare to speak (fewer than 5 expected members in the group or outside it) are taken together; what
+they might tell one by one is in the interval.
 """
 
 import math
@@ -22,6 +23,8 @@ from aims_pipelines.stats.profile import MISSING, ColumnProfile, GroupProfile, P
 
 _BINS = 20
 _FEWEST_EXPECTED = 5.0
+#: Distinct numbers that are read one by one, too, as codes may be; fewer common ones are told apart by bins.
+_MOST_CODES, _FEWEST_CODES = 1024, 3
 _MEASURE = "proxy strength (Cramér's V)"
 
 
@@ -124,18 +127,27 @@ def proxy_strength(
     if not predicted:
         return None
     smallest = min(min(rows[index], total - rows[index]) for index in predicted)
-    table, ordered = _table(list(columns.values()), bins=int(np.clip(smallest / _FEWEST_EXPECTED, 2, _BINS)))
-    z = quantile(simultaneous(confidence, len(predicted)))
+    readings = [
+        _table(list(columns.values()), bins=int(np.clip(smallest / _FEWEST_EXPECTED, 2, _BINS))),
+        *_value_by_value(list(columns.values())),
+    ]
+    z = quantile(simultaneous(confidence, len(predicted) * len(readings)))
     levels = list(columns)
     results = []
     for index in predicted:
-        two = np.array([table[index], table.sum(axis=0) - table[index]])
-        cells = _with_neighbours(two, ordered)
-        if cells.shape[1] == 1:  # one number nearly everywhere: the few others speak as rare categories do
-            cells = two
-        members, others, hidden = _pooled(*cells)
-        if members.size > 1 or table.shape[1] == 1:
-            results.append((*_v(members, others, z, hidden), levels[index]))
+        for reading, (table, ordered) in enumerate(readings):
+            two = np.array([table[index], table.sum(axis=0) - table[index]])
+            cells = _with_neighbours(two, ordered)
+            if (
+                cells.shape[1] == 1
+            ):  # one number nearly everywhere: the few others speak as rare categories do
+                cells = two
+            members, others, hidden = _pooled(*cells)
+            if reading and members.size < _FEWEST_CODES:
+                continue
+            if members.size > 1 or table.shape[1] == 1:
+                # Of numbers read one by one, what is rare has been heard with its neighbours.
+                results.append((*_v(members, others, z, 0.0 if reading else hidden), levels[index]))
     if not results:
         return None
     value, _, _, group = max(results, key=lambda result: result[0])
@@ -202,6 +214,17 @@ def _table(columns: list[ColumnProfile], *, bins: int) -> tuple[Floats, int]:
     table = np.concatenate([counts, missing], axis=1)
     known = table.sum(axis=0) > 0.0
     return table[:, known], int(known[:-1].sum()) if ordered else 0
+
+
+def _value_by_value(columns: list[ColumnProfile]) -> list[tuple[Floats, int]]:
+    """Rows per group and number where numbers were kept one by one: codes need not lie in any order that tells."""
+    known = [column.distribution for column in columns if column.distribution is not None]
+    if not known or not all(distribution.exact for distribution in known):
+        return []
+    counts, ordered = aligned_counts(columns)
+    if not ordered or not _BINS < counts.shape[1] <= _MOST_CODES:
+        return []
+    return [(counts, 0)]
 
 
 def _with_neighbours(table: Floats, ordered: int) -> Floats:

@@ -162,10 +162,13 @@ def test_a_shifted_subgroup_is_drift_inside_that_group(request, name, group_colu
         project.window, column, pc.if_else(pc.equal(project.window[group_column], group), moved, old)
     )
     judgement = project.judge(spoilt)
-    assert failed(judgement) == {"drift"}
+    # Amounts are round, and shifted ones are not: each value tells the group then.
+    assert failed(judgement) - {"proxies"} == {"drift"}
     assert any(
         f"{group_column}={group}" in problem.target and column in problem.target
-        for problem in judgement.refusing[0].problems
+        for verdict in judgement.refusing
+        for problem in verdict.problems
+        if verdict.check == "drift"
     )
 
 

@@ -152,6 +152,19 @@ def test_the_interval_covers_the_strength_of_a_number_that_is_the_same_nearly_ev
     assert covered / 150 >= 0.94
 
 
+@pytest.mark.parametrize("codes", [41, 400])
+def test_a_number_that_is_a_code_is_read_as_one(codes):
+    rng = np.random.default_rng(2)
+    women = rng.random(20_000) < 0.5
+    code = rng.integers(1, codes, 20_000) * 2 + women
+    harmless = rng.integers(1, 2 * codes, 20_000)
+    findings = judged({"sex": np.where(women, "f", "m"), "code": code, "harmless": harmless})
+    assert findings["code -> sex"].status is Status.FAIL
+    assert findings["code -> sex"].observed > 0.95
+    assert findings["harmless -> sex"].status is Status.PASS
+    assert findings["harmless -> sex"].observed < 0.05
+
+
 def test_perfect_agreement_of_a_few_rows_is_not_certainty():
     finding = judged({"sex": ["f", "m"] * 15, "title": ["Ms", "Mr"] * 15}, limit=0.95)["title -> sex"]
     assert finding.status is Status.INCONCLUSIVE
