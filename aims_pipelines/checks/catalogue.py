@@ -62,7 +62,7 @@ DATASET_CHECKS: Final[tuple[CatalogueEntry, ...]] = (
     ),
     CatalogueEntry(
         name="validity",
-        version="2",
+        version="3",
         description="Do values keep to the declared range, list of values or pattern?",
     ),
     CatalogueEntry(
@@ -102,7 +102,7 @@ DATASET_CHECKS: Final[tuple[CatalogueEntry, ...]] = (
     ),
     CatalogueEntry(
         name="drift",
-        version="3",
+        version="4",
         description="Does the table still look like the reference version, as a whole and inside each group?",
     ),
     CatalogueEntry(

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
 #: Whole numbers from here on are not all told apart by float64.
 _EXACT_INTEGER = 2.0**53
+#: Decimals of 15 digits are all told apart by float64; in units of their last digit.
+_EXACT_DECIMAL = 10.0**15
+_INTEGERS: Final = frozenset({"int64", "uint64"})
+_DECIMAL: Final = re.compile(r"decimal\d+\(\d+, (-?\d+)\)")
 #: Arrow's names of the floats that are stored in fewer bits than a record's numbers.
 _STORED_IN: Final[dict[str, Any]] = {"float": np.float32, "halffloat": np.float16}
 
@@ -138,8 +143,9 @@ def _text(value: Scalar) -> str:
 def _invalid_numbers(column: ColumnProfile, contract: ColumnContract, candidate: Candidate) -> int:
     distribution, moments = column.distribution, column.moments
     rule = _NumberRule.of(contract, column.storage_type)
-    if column.storage_type in {"int64", "uint64"} and _blurred(column):
-        return sum(rule.broken_integers(piece) for piece in pieces(candidate, column.name))
+    if _blurred(column):
+        exactly = rule.broken_integers if column.storage_type in _INTEGERS else rule.broken_decimals
+        return sum(exactly(piece) for piece in pieces(candidate, column.name))
     if distribution is not None and distribution.exact:
         return int(distribution.counts[rule.broken(distribution.points)].sum())
     inside = moments is not None and moments.minimum >= rule.low and moments.maximum <= rule.high
@@ -158,9 +164,12 @@ def _invalid_numbers(column: ColumnProfile, contract: ColumnContract, candidate:
 
 
 def _blurred(column: ColumnProfile) -> bool:
-    """Whether there are whole numbers that the profile's float64 may have rounded."""
-    moments = column.moments
-    return moments is not None and max(abs(moments.minimum), abs(moments.maximum)) >= _EXACT_INTEGER
+    """Whether there are whole numbers or decimals that the profile's float64 may have rounded."""
+    moments, decimal = column.moments, _DECIMAL.fullmatch(column.storage_type)
+    if moments is None or not (decimal or column.storage_type in _INTEGERS):
+        return False
+    largest = max(abs(moments.minimum), abs(moments.maximum))
+    return largest * 10.0 ** int(decimal[1]) >= _EXACT_DECIMAL if decimal else largest >= _EXACT_INTEGER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,13 +180,13 @@ class _NumberRule:
         low: Smallest valid number.
         high: Largest valid number.
         allowed: The only valid numbers, if they are listed.
-        whole: Those of them that are whole, to the last digit.
+        written: Those as they are written in the record.
     """
 
     low: float
     high: float
     allowed: tuple[float, ...] | None
-    whole: tuple[int, ...]
+    written: tuple[int | Decimal, ...]
 
     @classmethod
     def of(cls, contract: ColumnContract, stored: str) -> "_NumberRule":
@@ -189,7 +198,7 @@ class _NumberRule:
             allowed=None
             if numbers is None
             else tuple(float(rounded(one)) for one in numbers if one is not None),
-            whole=tuple(int(one) for one in numbers or () if one is not None and one == one // 1),
+            written=tuple(_written(one) for one in numbers or () if one is not None and math.isfinite(one)),
         )
 
     def broken(self, numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -212,9 +221,22 @@ class _NumberRule:
             broken |= True if high < smallest else numbers > numbers.dtype.type(high)
         if self.allowed is not None:
             broken |= ~np.isin(
-                numbers, np.array([one for one in self.whole if smallest <= one <= largest], numbers.dtype)
+                numbers,
+                np.array(
+                    [int(one) for one in self.written if one % 1 == 0 and smallest <= one <= largest],
+                    numbers.dtype,
+                ),
             )
         return int(broken.sum())
+
+    def broken_decimals(self, values: "pa.Array") -> int:
+        """How many decimals break the rule, compared to the last digit of what the record says."""
+        low, high = _written(self.low), _written(self.high)
+        allowed = None if self.allowed is None else frozenset(self.written)
+        return sum(
+            value is not None and not (low <= value <= high and (allowed is None or value in allowed))
+            for value in values.to_pylist()
+        )
 
 
 def _number(value: Scalar) -> int | float | None:
@@ -222,6 +244,11 @@ def _number(value: Scalar) -> int | float | None:
         return value if isinstance(value, int) else float(value)
     except ValueError:
         return None
+
+
+def _written(number: int | float) -> int | Decimal:
+    """A number of a record as it was written there, unless float64 has rounded it."""
+    return int(number) if float(number).is_integer() else Decimal(repr(number))
 
 
 def _unanswered(column: str, reason: str, remedy: str) -> Finding:

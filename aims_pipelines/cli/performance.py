@@ -86,7 +86,11 @@ def performance(  # noqa: PLR0917 - the options of a command
         int, typer.Option("--pending", help="Number of last windows whose labels are not due yet.")
     ] = 0,
     coverage: Annotated[
-        float, typer.Option("--coverage", help="Share of a window's labels that must be known to judge it.")
+        float,
+        typer.Option(
+            "--coverage",
+            help="Share of a window's rows that must have a score, and of those a label, to judge it.",
+        ),
     ] = 0.8,
     tolerance: Annotated[
         float, typer.Option("--tolerance", help="Largest acceptable difference between labels and scores.")

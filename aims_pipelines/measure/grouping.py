@@ -16,6 +16,7 @@ from aims_pipelines.stats.profile import LEVEL_CAP, MISSING, OTHER, GroupSpec, K
 Counts = NDArray[np.int64]
 Fold = tuple[int, int]
 _FEW_LABELS = 1 << 12
+_NO_VALUES = frozenset({MISSING, OTHER})
 
 
 def group_faults(groups: Sequence[GroupSpec], kinds: Mapping[str, Kind]) -> list[Fault]:
@@ -119,7 +120,7 @@ class Grouping:
                 codes[valid] = encoded.codes
         if valid is not None:
             codes = np.where(valid, codes, len(labels))
-        return codes, [*labels, MISSING]
+        return codes, [*map(_told_apart, labels), MISSING]
 
     def _used(self, column: Codes) -> tuple[Counts, NDArray[np.integer]]:
         if len(column.labels) <= _FEW_LABELS:
@@ -173,6 +174,11 @@ class Grouping:
         if self._free:
             return self._free.pop()
         return len(self._cells)
+
+
+def _told_apart(label: str) -> str:
+    """The level of a value: itself, or in quotes where it would read as a level that stands for no value."""
+    return f"'{label}'" if any(part.strip("'") in _NO_VALUES for part in label.split(" & ")) else label
 
 
 def _compact(codes: Counts, count: int) -> tuple[Counts, Counts]:

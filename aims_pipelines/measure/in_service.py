@@ -69,7 +69,8 @@ def performance(
         time: Column of times.
         every: Length of a period.
         pending: The last windows whose labels are not due yet; they are estimated, not judged.
-        coverage: Share of a window's labels that must be known for it to be judged, in (0, 1].
+        coverage: Share of a window's rows that must have a score, and of those that must have a label, for it to be
+            judged, in (0, 1].
         tolerance: Largest acceptable difference between labels and scores, a fraction in (0, 1).
         charted: ``error rate``, ``log loss`` or ``roc auc``.
         baseline: First judged windows that the chart takes as in control, at least 5.

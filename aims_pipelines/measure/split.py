@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from aims_pipelines.core.errors import BadInput, Fault
-from aims_pipelines.measure.lowering import Codes, Hashes, Numbers, lower, one_array
+from aims_pipelines.measure.lowering import Codes, Hashes, Numbers, descend, flattened, lower, one_array
 from aims_pipelines.measure.rowhash import add_codes, add_hashed, add_numbers, column_salt
 from aims_pipelines.measure.windows import Window, windows_of
 from aims_pipelines.stats.hashing import hash_labels, mix
@@ -23,14 +23,14 @@ def split_rows(table: pa.Table, *, by: Sequence[str], holdout: float = 0.3) -> t
 
     Args:
         table: The rows.
-        by: Columns that decide the side; at least one.
+        by: Columns that decide the side, of structs all fields; at least one.
         holdout: Share of the distinct values of ``by`` to hold out, between 0 and 1.
 
     Returns:
         Training rows and holdout rows, each in the table's order.
 
     Raises:
-        BadInput: A column is not in the table, none is named, or the share is not between 0 and 1.
+        BadInput: A column is not in the table or holds lists, none is named, or the share is not between 0 and 1.
 
     Example:
         >>> import pyarrow as pa
@@ -53,18 +53,19 @@ def split_rows(table: pa.Table, *, by: Sequence[str], holdout: float = 0.3) -> t
     if faults:
         raise BadInput(faults)
     keys = table.select(list(dict.fromkeys(by)))
-    _, windows = windows_of(keys)
-    hashes = [_hashes(window, keys.column_names) for window in windows]
+    schema, windows = windows_of(keys)
+    columns = [(name, path) for name, path, _ in flattened(schema)]
+    hashes = [_hashes(window, columns) for window in windows]
     held_out = np.concatenate([np.zeros(0, np.uint64), *hashes]) < np.uint64(int(holdout * 2.0**64))
     return table.filter(pa.array(~held_out)), table.filter(pa.array(held_out))
 
 
-def _hashes(window: Window, names: Sequence[str]) -> Hashes:
+def _hashes(window: Window, columns: Sequence[tuple[str, tuple[int, ...]]]) -> Hashes:
     """One 64-bit hash a row, over all columns; the same whatever their storage."""
     total = np.full(window.rows, hash_labels([_SALT])[0], np.uint64)
-    for index, name in enumerate(names):
+    for name, (index, *inside) in columns:
         salt = column_salt(name)
-        lowered = lower(one_array(window.column(index)))
+        lowered = lower(one_array(descend(window.column(index), tuple(inside))))
         if isinstance(lowered, Numbers):
             add_numbers(total, lowered, salt)
         elif isinstance(lowered, Codes):

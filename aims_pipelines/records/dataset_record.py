@@ -27,8 +27,10 @@ class ColumnContract(Part):
     type: ColumnType = Field(description="What the column holds.")
     description: str = Field("", description="Meaning, unit and origin, for people.")
     max_missing: Fraction = Field(0.0, description="Largest share of missing values, 0 to 1.")
-    min: float | None = Field(None, description="Smallest valid number.", allow_inf_nan=False)
-    max: float | None = Field(None, description="Largest valid number.", allow_inf_nan=False)
+    min: float | None = Field(
+        None, description="Smallest valid number, read as float64.", allow_inf_nan=False
+    )
+    max: float | None = Field(None, description="Largest valid number, read as float64.", allow_inf_nan=False)
     allowed: tuple[Scalar, ...] | None = Field(None, description="The only valid values.")
     pattern: str | None = Field(None, description="Regular expression that every value must match in full.")
     max_invalid: Fraction = Field(

@@ -13,7 +13,7 @@ from aims_pipelines.scaffold.model_rehearsal import Trial, rehearse_model
 from aims_pipelines.scaffold.plan import Plan, left_out, make_plan, tables_of
 from aims_pipelines.scaffold.rehearsal import rehearse, too_small_for_drift
 from aims_pipelines.scaffold.render import render
-from aims_pipelines.scaffold.request import Request, folder_faults, option_faults
+from aims_pipelines.scaffold.request import Request, folder_faults, nested_faults, option_faults
 from aims_pipelines.scaffold.shortfalls import Shortfall, by_dataset
 from aims_pipelines.scaffold.suite import suite_text
 from aims_pipelines.scaffold.summary import summarised
@@ -64,6 +64,8 @@ def create(request: Request, *, tell: Callable[[str], None] = lambda _: None) ->
             table = read_table(request.data, null_values=nulls)
     except BadInput as error:
         raise BadInput([*faults, *error.faults]) from None
+    if nested := list(nested_faults(table.schema)):
+        raise BadInput([*faults, *nested])
     columns = columns_of(table)
     for fault in option_faults(request, columns, table.num_rows):
         about_values = fault.where.startswith(("--label", "--protected")) and not fault.remedy

@@ -5,12 +5,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from aims_pipelines.core.errors import Fault
 from aims_pipelines.records.parts import Scalar
 from aims_pipelines.records.validation import did_you_mean
 from aims_pipelines.scaffold.values import Column
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 FEWEST_ROWS = 200
 MOST_CLASSES = 20
@@ -77,6 +80,20 @@ def folder_faults(folder: Path) -> Iterator[Fault]:
         yield Fault(where=f"NAME {folder}", expected="a new folder", found="a file of that name")
     elif not folder.parent.is_dir():
         yield Fault(where=f"NAME {folder}", expected=f"an existing folder {folder.parent}", found="none")
+
+
+def nested_faults(schema: "pa.Schema") -> Iterator[Fault]:
+    """Yield the columns that hold several values a cell: gates measure their fields, but no contract describes them."""
+    from pyarrow import types
+
+    for field in schema:
+        if types.is_struct(field.type):
+            yield Fault(
+                where=f"column {field.name!r}",
+                expected="one value a cell",
+                found=f"the fields {_some([inner.name for inner in field.type])} in each",
+                remedy="Give each field its own column at the source (in Arrow: table.flatten()), or leave it out.",
+            )
 
 
 def option_faults(request: Request, columns: dict[str, Column], rows: int) -> Iterator[Fault]:

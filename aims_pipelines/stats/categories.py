@@ -54,7 +54,8 @@ def _bucketed(hashes: NDArray[np.uint64], counts: Counts) -> Counts:
     return buckets
 
 
-def _sample_of(categories: Categories) -> RowSketch:
+def category_sample(categories: Categories) -> RowSketch:
+    """Counts of the categories with the smallest hashes: the same random sample of the categories in any profile."""
     if categories.sample is not None:
         return categories.sample
     if not categories.exact:
@@ -81,7 +82,7 @@ def merge_categories(
     a, b = wholes
     if a.exact and b.exact and len(a.counts.keys() | b.counts.keys()) <= CATEGORY_CAP:
         return _named(a, b), [_named(left, right) for left, right in cells]
-    whole = merge_sketches(_sample_of(a), _sample_of(b), CATEGORY_SAMPLE)
+    whole = merge_sketches(category_sample(a), category_sample(b), CATEGORY_SAMPLE)
     hashed = hashed_categories(bucket_counts(a) + bucket_counts(b), whole)
     return hashed, [_hashed_cell(left, right, whole.threshold) for left, right in cells]
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from aims_pipelines.core.verdict import Finding, Status
-from aims_pipelines.stats.families import Family, Judged, tolerated_shift
+from aims_pipelines.stats.families import Block, Family, Judged, tolerated_shift
 from aims_pipelines.stats.power import rows_needed
 from aims_pipelines.stats.shifts import Shift
 
@@ -19,6 +19,7 @@ _MEASURES = {
     Shift.SHARES: ("total variation", "fraction"),
     Shift.ASSOCIATION: ("rank correlation shift", "correlation"),
     Shift.DEPENDENCE: ("total variation beyond the columns", "fraction"),
+    Shift.NEW_VALUES: ("share of rows with new values", "fraction"),
 }
 #: What is measured of a pair.
 DEPENDENCE = "dependence"
@@ -248,6 +249,13 @@ def _moved(judged: Judged, at: int, kind: Shift, observed: float) -> str:
         return f"values go together otherwise in up to {observed:.3g} of the rows, {beyond}"
     if kind is Shift.SHAPE:
         return f"the distribution moved by up to {observed:.3g} of the rows"
+    return _moved_categories(block, at, kind, observed)
+
+
+def _moved_categories(block: Block, at: int, kind: Shift, observed: float) -> str:
+    if kind is Shift.NEW_VALUES:
+        where = "the reference lacks" if observed > 0 else "this window lacks, of the reference's rows"
+        return f"{abs(observed):.3g} of the rows have values that {where}, beyond those that sampling leaves unseen"
     cell = int(block.shifts.cell[at])
     named = block.labels[cell] if block.labels and cell >= 0 else ""
     if kind is Shift.SHARES:

@@ -83,7 +83,7 @@ def resolution(
         means = _largest_variance(single, found, of_ordered, 2.0 * normal_score((1.0 - some) / 2.0))
         largest = np.where(shifts.coarse, means, largest)
     return Resolution(
-        limit=np.where(shifts.kind == Shift.SHARES, np.nan, limit),
+        limit=np.where(np.isin(shifts.kind, (Shift.SHARES, Shift.NEW_VALUES)), np.nan, limit),
         largest_variance=np.where(needed >= 1.0, np.inf, largest),
     )
 

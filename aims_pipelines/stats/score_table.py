@@ -58,6 +58,12 @@ class ScoreTable:
         return self.labelled / self.rows if self.rows else math.nan
 
     @property
+    def scored(self) -> float:
+        """Share of all rows that have a score; NaN where there are no rows."""
+        everything = self.rows + self.unscored
+        return self.rows / everything if everything else math.nan
+
+    @property
     def counts(self) -> Counts:
         """Rows in each bin, labelled or not."""
         return self.positives + self.negatives + self.unlabelled

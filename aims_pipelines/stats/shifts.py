@@ -6,7 +6,8 @@ column, and nineteen twentieths of its share of the level go to the first:
 - ordered values (numbers, times): has the location shifted (mean of the values, clipped at the outermost
   thousandths of both windows together, in standard deviations of the same)? And has the shape changed
   anywhere (largest difference of the distribution functions, a fraction of rows)?
-- categories: has any one category's share moved? And have the shares moved together (chi-square)?
+- categories: has any one category's share moved? And have the shares moved together (chi-square)? Where there are
+  too many to name, the second question is shared with a third: has one window values that the other lacks?
 
 Every test is one of *two noisy samples*, and of the null hypothesis that the true shift is no more than
 ordinary wobble between windows: a random shift with mean 0 and a stated standard deviation, added to
@@ -15,7 +16,7 @@ null hypothesis is a gap of up to seven times that standard deviation.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 from aims_pipelines.stats.aligned import aligned_categories, aligned_points
 from aims_pipelines.stats.hashing import mix
+from aims_pipelines.stats.novelty import new_values
 from aims_pipelines.stats.profile import ColumnProfile, Kind
 from aims_pipelines.stats.tails import Floats, chi_square, kolmogorov, normal, normal_score, share, skewed
 
@@ -56,6 +58,7 @@ class Shift(IntEnum):
     SHARES = 3
     ASSOCIATION = 4
     DEPENDENCE = 5
+    NEW_VALUES = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +112,8 @@ def column_shifts(
     present = np.minimum(_present(reference), _present(current))
     if reference[0].kind is Kind.CATEGORICAL:
         labels, counts = aligned_categories([item.categories for item in (*reference, *current)])
-        return share_shifts(*_halves(counts), wobble=wobble, present=present), labels
+        shares = share_shifts(*_halves(counts), wobble=wobble, present=present)
+        return (shares if labels is not None else _or_new_values(shares, reference, current, wobble)), labels
     columns = [item.distribution for pair in zip(reference, current, strict=True) for item in pair]
     points, counts = aligned_points(columns, wholes=2)
     if points.size <= 2:
@@ -184,6 +188,28 @@ def share_shifts(before: Floats, after: Floats, *, wobble: float, present: Float
         ordered=np.zeros(units, dtype=bool),
         coarse=np.zeros(units, dtype=bool),
         present=present,
+    )
+
+
+def _or_new_values(
+    shares: Shifts, reference: Sequence[ColumnProfile], current: Sequence[ColumnProfile], wobble: float
+) -> Shifts:
+    """Shifts of hashed shares, or of what is in one window alone where that is the stronger."""
+    alone, share = new_values(
+        [item.categories for item in reference],
+        [item.categories for item in current],
+        harmless=HARMLESS_GAP * wobble,
+    )
+    # The shares together and the new values halve what is left of the level.
+    together = np.where(shares.kind == Shift.SHARES, np.minimum(1.0, 2.0 * shares.p), shares.p)
+    second = np.minimum(1.0, 2.0 * alone / (1.0 - FIRST))
+    use_new = second < together
+    return replace(
+        shares,
+        p=np.where(use_new, second, together),
+        kind=np.where(use_new, int(Shift.NEW_VALUES), shares.kind),
+        observed=np.where(use_new, share, shares.observed),
+        possible=shares.possible | use_new,
     )
 
 

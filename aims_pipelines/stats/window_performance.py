@@ -61,7 +61,7 @@ class Terms:
     """The terms on which windows are judged.
 
     Args:
-        coverage: Share of a window's labels that must be known, in (0, 1].
+        coverage: Share of a window's rows that must have a score, and of those that must have a label, in (0, 1].
         tolerance: Largest acceptable difference between labels and scores, a fraction in (0, 1).
         confidence: Coverage of the intervals of all judged windows together, in (0, 1).
     """
@@ -72,7 +72,9 @@ class Terms:
 
 
 def learn(reference: ScoreTable, terms: Terms) -> CalibrationMap | Refusal:
-    """Calibrate on a reference, if enough of its labels are known."""
+    """Calibrate on a reference, if enough of its rows have scores and labels."""
+    if refusal := _too_few_scores(reference, terms):
+        return replace(refusal, remedy="Take a reference window whose rows were all scored.")
     if reference.rows and reference.coverage < terms.coverage:
         return Refusal(
             reason=f"{reference.coverage:.0%} of the reference's labels are known, {terms.coverage:.0%} are needed",
@@ -94,7 +96,7 @@ def describe(
         mature=table.coverage >= terms.coverage,  # NaN is not
         pending=True,
         realised=realised_performance(table),
-        expected=expected_performance(table, learnt),
+        expected=expected_performance(table, _too_few_scores(table, terms) or learnt),
         findings=(),
     )
 
@@ -134,6 +136,8 @@ def judge_windows(
             findings = (_open(target, learnt),)
         elif name in known and not isinstance(learnt, Refusal):
             findings = _findings(name, known, _Asked(learnt=learnt, terms=terms, level=level, target=target))
+        if refusal := _too_few_scores(windows[name], terms):
+            findings = (*findings, _open(target, refusal, measure="share of rows with a score"))
         told[name] = replace(told[name], pending=False, findings=findings)
     return tuple(told.values())
 
@@ -259,10 +263,20 @@ def _immature(table: ScoreTable, terms: Terms, target: str) -> Finding:
     )
 
 
-def _open(target: str, refusal: Refusal) -> Finding:
+def _too_few_scores(table: ScoreTable, terms: Terms) -> Refusal | None:
+    """Rows without a score may be like no others: what is found of the rest says nothing of them."""
+    if not table.rows or table.scored >= terms.coverage:
+        return None
+    return Refusal(
+        reason=f"{table.scored:.0%} of the rows have a score, {terms.coverage:.0%} are needed",
+        remedy="Find out why the model scored no more of them, or leave out rows that it is not asked about.",
+    )
+
+
+def _open(target: str, refusal: Refusal, *, measure: str = "labels against scores") -> Finding:
     return Finding(
         target=target,
-        measure="labels against scores",
+        measure=measure,
         status=Status.INCONCLUSIVE,
         reason=refusal.reason,
         rows_needed=refusal.rows_needed,

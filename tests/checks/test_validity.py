@@ -146,3 +146,27 @@ LARGE = [7, *(2**53 + i for i in range(-2, 5))]
 def test_whole_numbers_that_float64_blurs_are_held_to_the_last_digit(held, rule, valid, kind):
     found = held(pa.array(LARGE, kind), rule)
     assert round(found.observed * len(LARGE)) == sum(not valid(number) for number in LARGE)
+
+
+LONG = [
+    Decimal(text)
+    for text in ("0.10", "123456789012345678.89", "123456789012345678.90", "123456789012345678.91")
+]
+
+
+@pytest.mark.parametrize(
+    ("rule", "valid"),
+    [
+        ({"min": 123456789012345680}, [False] * 4),
+        ({"max": 123456789012345664}, [True, False, False, False]),
+        ({"min": 0.1}, [True] * 4),
+        ({"max": 2**60}, [True] * 4),
+        ({"min": 2**60}, [False] * 4),
+        ({"allowed": [0.1, 123456789012345680]}, [True, False, False, False]),
+        ({"allowed": ["x"]}, [False] * 4),
+    ],
+)
+@pytest.mark.parametrize("kind", [pa.decimal128(38, 2), pa.decimal256(60, 2)], ids=str)
+def test_decimals_that_float64_blurs_are_held_to_the_last_digit(held, rule, valid, kind):
+    found = held(pa.array([*LONG, None], kind), rule)
+    assert round(found.observed * len(LONG)) == valid.count(False)

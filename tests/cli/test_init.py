@@ -358,8 +358,12 @@ def test_odd_but_ordinary_columns_still_make_a_model(data):
             "column 'odd': expected finite numbers, found 1 infinite value",
         ),
         (pa.array([[1]] * 2_000), "found the type list<element: int64>"),
+        (
+            pa.array([{"street": "a", "number": 1}] * 2_000),
+            "column 'odd': expected one value a cell, found the fields street, number in each",
+        ),
     ],
-    ids=["bytes", "time of day", "duration", "infinite", "list"],
+    ids=["bytes", "time of day", "duration", "infinite", "list", "struct"],
 )
 def test_a_column_that_no_contract_can_describe_is_answered_with_what_to_do(data, values, expected):
     path = data.with_suffix(".parquet")

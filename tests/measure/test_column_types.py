@@ -211,6 +211,16 @@ def test_intersections_and_whole_numbers_are_labelled_readably() -> None:
     assert set(profile.groups["a & b"]) == {"x & 1", "x & (missing)", "(missing) & 0.5"}
 
 
+def test_values_that_read_like_no_value_are_groups_of_their_own() -> None:
+    table = pa.table(
+        {"a": ["(missing)", "(other)", "'(other)'", None, "x"], "b": ["y"] * 4 + ["a & (missing)"]}
+    )
+    groups = profile_table(table, groups=[GroupSpec(columns=(name,)) for name in "ab"]).groups
+    rows = {level: group.rows for level, group in groups["a"].items()}
+    assert rows == {"'(missing)'": 1, "'(other)'": 1, "''(other)''": 1, "(missing)": 1, "x": 1}
+    assert set(groups["b"]) == {"y", "'a & (missing)'"}
+
+
 def test_faults_of_groupings_and_keys_are_all_named() -> None:
     groups = [
         GroupSpec(columns=("nope",)),

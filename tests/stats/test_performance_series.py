@@ -357,3 +357,32 @@ def test_the_chart_is_that_of_the_realised_figures_with_their_errors():
         names=list(windows),
     )
     assert made == expected
+
+
+def part_scored(draw, rows, share):
+    """A window of which the model scored a part."""
+    log_odds = draw.normal(-1.0, 1.5, rows)
+    scores, labels = expit(log_odds), (draw.random(rows) < expit(1.2 * log_odds)).astype(float)
+    scores[draw.random(rows) >= share] = np.nan
+    return score_table(scores, labels)
+
+
+def test_a_window_of_which_few_rows_were_scored_is_not_passed_and_not_estimated():
+    draw = np.random.default_rng(11)
+    reference, whole, part = drawn(draw, 5000), drawn(draw, 5000), part_scored(draw, 100_000, 0.05)
+    late = part_scored(draw, 100_000, 0.05)
+    series = performance_series(reference, {"whole": whole, "part": part, "late": late}, pending=1)
+    passed, refused, estimated = series.windows
+    assert passed.status is Status.PASS
+    assert refused.status is series.status is Status.INCONCLUSIVE
+    (told,) = (finding for finding in refused.findings if finding.status is not Status.PASS)
+    assert told.measure == "share of rows with a score"
+    assert told.reason == "5% of the rows have a score, 80% are needed"
+    assert {refusal.reason for refusal in estimated.expected.refusals.values()} == {told.reason}
+
+
+def test_a_reference_of_which_few_rows_were_scored_teaches_nothing():
+    draw = np.random.default_rng(12)
+    learnt = learn(part_scored(draw, 50_000, 0.5), Terms(coverage=0.8, tolerance=0.05, confidence=0.99))
+    assert isinstance(learnt, Refusal)
+    assert "50% of the rows have a score" in learnt.reason
