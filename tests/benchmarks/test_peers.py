@@ -65,9 +65,9 @@ def test_a_peer_that_cannot_run_is_named_with_the_reason_and_its_goal_is_not_sho
     (row,) = [row for row in report.tables[0].rows if row[0] == cost.NANNYML]
     assert row[1] == "not run: no registry"
     outcomes = {goal.name: goal.outcome for goal in report.goals}
-    assert {what for name, what in outcomes.items() if "NannyML" in name} == {"not shown"}
-    assert {what for name, what in outcomes.items() if "Evidently" in name} == {"reached"}
-    assert {what for name, what in outcomes.items() if "whylogs" in name} == {"missed"}
+    assert [what for name, what in outcomes.items() if "NannyML" in name] == ["not shown"] * 2
+    assert [what for name, what in outcomes.items() if "Evidently" in name] == ["reached"] * 2
+    assert [what for name, what in outcomes.items() if "whylogs" in name] == ["missed"] * 2
     assert math.isnan(report.figures[f"1000000 | {cost.NANNYML} | cpu"])
 
 
