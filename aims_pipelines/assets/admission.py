@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aims_pipelines.checks.candidate import InputVersion
 from aims_pipelines.core.errors import BadInput, GateRefused
+from aims_pipelines.resources.published_profiles import current_versions
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -94,11 +95,19 @@ def admit(dataset: str, value: Any, *, project: "Project", records: "Records") -
         raise GateRefused(
             f"its records have changed since it was judged (evidence {stale}), so that verdict no longer counts"
         )
-    head = project.store.head(dataset)
-    last = f"the current version is {head.digest}" if head else "no version of it was ever published"
     raise GateRefused(
-        f"no passing verdict exists for the {table.num_rows} rows that were loaded ({digests[0]}); {last}"
+        f"no passing verdict exists for the {table.num_rows} rows that were loaded ({digests[0]}); "
+        f"{_current(dataset, project)}"
     )
+
+
+def _current(dataset: str, project: "Project") -> str:
+    current = current_versions(project.store.versions(dataset))
+    if not current:
+        return "no version of it was ever published"
+    if len(current) == 1:
+        return f"the current version is {next(iter(current.values())).digest}"
+    return f"{len(current)} partitions of it have a current version, each with other rows"
 
 
 def _readings(table: "pa.Table", dataset: str, project: "Project") -> "list[pa.Table]":

@@ -1,12 +1,13 @@
 """What earlier versions of a dataset have to say about a candidate: current, reference, preceding windows."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from aims_pipelines.assets.measuring import with_pairs_of
 from aims_pipelines.checks.candidate import Published
+from aims_pipelines.core.errors import BadInput, StoreUnavailable
 from aims_pipelines.resources.published_profiles import current_versions, merged_profile, profile_in
 
 if TYPE_CHECKING:
@@ -27,10 +28,6 @@ class Earlier(Protocol):
 
     def versions(self, dataset: str) -> "Sequence[Version]":
         """Published versions in the order of publication."""
-        ...
-
-    def head(self, dataset: str, partition: str = "") -> "Version | None":
-        """The current version of a partition."""
         ...
 
     def poolable(self, dataset: str, partition: str = "") -> Sequence[str]:
@@ -63,10 +60,6 @@ class InStore:
         """Published versions in the order of publication."""
         return self.store.versions(dataset)
 
-    def head(self, dataset: str, partition: str = "") -> "Version | None":
-        """The current version of a partition."""
-        return self.store.head(dataset, partition)
-
     def poolable(self, dataset: str, partition: str = "") -> Sequence[str]:
         """Digests of the windows that may be pooled with the next one of a partition, the newest first."""
         return self.store.poolable(dataset, partition)
@@ -83,7 +76,6 @@ class InStore:
         return profile_in(self.store, dataset, digest)
 
     def _rows(self, dataset: str, digest: str) -> "pa.Table | None":
-        from aims_pipelines.core.errors import StoreUnavailable
         from aims_pipelines.measure import content_digest
 
         try:
@@ -205,10 +197,19 @@ def _history(
 
 
 def _others(record: "DatasetRecord", *, earlier: Earlier) -> "dict[str, Profile]":
+    """Profiles of all current rows of the datasets that this one must be disjoint from, as far as they are kept."""
     others = {}
     for name in record.disjoint_from:
-        head = earlier.head(name)
-        profile = earlier.profile(name, head.digest) if head else None
-        if profile is not None:
-            others[name] = profile
+        current = current_versions(earlier.versions(name))
+        versions = [version for key, version in current.items() if key] or list(current.values())
+        try:
+            if versions:
+                others[name] = merged_profile(versions, partial(_ungrouped, earlier, name))
+        except (BadInput, StoreUnavailable):
+            continue  # the check says that there is nothing to compare with
     return others
+
+
+def _ungrouped(earlier: Earlier, dataset: str, digest: str) -> "Profile | None":
+    profile = earlier.profile(dataset, digest)
+    return None if profile is None else replace(profile, groups={}, pairs={})

@@ -161,7 +161,8 @@ def _gated(function: Callable[..., Any], gate: ModelGate, *, resource_by_key: bo
         further = {name: arguments[name] for name in loaded if name in arguments and name != gate.parameter}
 
         def fit() -> Any:
-            given = {**arguments, gate.parameter: own_copy(training)}
+            taken = {gate.parameter: training, **further}
+            given = {**arguments, **{name: own_copy(value) for name, value in taken.items()}}
             return function(context, **given) if with_context else function(**given)
 
         try:

@@ -145,10 +145,6 @@ class AsOf:
         """Versions that were published then, in the order of publication."""
         return self.stored.past(dataset).versions(self.seq)
 
-    def head(self, dataset: str, partition: str = "") -> "Version | None":
-        """The version of a partition that was current then."""
-        return self.stored.past(dataset).head(self.seq, partition)
-
     def poolable(self, dataset: str, partition: str = "") -> Sequence[str]:
         """Digests of the windows that might be pooled with the next one then, the newest first."""
         return self.stored.past(dataset).poolable(self.seq, partition)

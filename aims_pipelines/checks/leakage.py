@@ -23,8 +23,8 @@ def judge(candidate: Candidate) -> Answer:
                 _unanswered(
                     candidate,
                     name,
-                    "it has no current version to compare with",
-                    f"Materialise '{name}' first.",
+                    "it has no current version whose profile is kept, so there is nothing to compare with",
+                    f"Materialise '{name}' first; if it has partitions, all of them with the same columns.",
                 )
             )
         else:

@@ -82,13 +82,6 @@ class Past:
         """Versions that were published before a ledger entry."""
         return [version for _, version in self.published[: self._place(before)]]
 
-    def head(self, before: int, partition: str = "") -> Version | None:
-        """The version of a partition that was current before a ledger entry."""
-        place = self._place(before)
-        return next(
-            (item for _, item in reversed(self.published[:place]) if item.partition == partition), None
-        )
-
     def poolable(self, before: int, partition: str = "") -> Sequence[str]:
         """As the store tells it, but before a ledger entry."""
         windows = [

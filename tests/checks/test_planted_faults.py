@@ -150,16 +150,16 @@ def test_a_label_flipped_for_one_group_widens_its_gap(request, name, column, gro
 
 
 @pytest.mark.parametrize(
-    ("name", "group_column", "group", "column", "refusing"),
+    ("name", "where", "column", "refusing"),
     [
-        ("census", "race", "Black", "age", {"drift"}),
+        ("census", ("race", "Black"), "age", {"drift"}),
         # Amounts are round, and shifted ones are not: each value tells the group then.
-        ("defaults", "SEX", 1, "LIMIT_BAL", {"drift", "proxies"}),
+        ("defaults", ("SEX", 1), "LIMIT_BAL", {"drift", "proxies"}),
     ],
     ids=["census", "defaults"],
 )
-def test_a_shifted_subgroup_is_drift_inside_that_group(request, name, group_column, group, column, refusing):
-    project = request.getfixturevalue(name)
+def test_a_shifted_subgroup_is_drift_inside_that_group(request, name, where, column, refusing):
+    project, (group_column, group) = request.getfixturevalue(name), where
     old = project.window[column]
     spread = float(pc.stddev(old).as_py())
     moved = pc.cast(pc.add(pc.cast(old, pa.float64()), math.floor(0.5 * spread)), old.type)

@@ -100,11 +100,17 @@ def test_export_then_the_printed_script_finds_it_intact(project: Path) -> None:
 @pytest.mark.parametrize("named", [".aims/aims.db", "aims.toml", "link.zip", ".aims"])
 def test_nothing_but_an_earlier_export_is_ever_replaced_by_one(project: Path, named: str) -> None:
     (project / "link.zip").symlink_to("aims.toml")
-    before = {file: file.read_bytes() for file in project.rglob("*") if file.is_file()}
+    before = contents(project)
     for options in ((), ("--overwrite",)):
         assert exit_code(aims("export", named, *options)) == 2
-    assert {file: file.read_bytes() for file in project.rglob("*") if file.is_file()} == before
-    assert aims("verify").exit_code == 0
+    assert contents(project) == before
+    assert "Intact: 3 entries" in aims("verify").stdout
+
+
+def contents(project: Path) -> dict[Path, bytes]:
+    """All files but the database's own, which it moves its pages between whenever it is read."""
+    files = (file for file in project.rglob("*") if file.is_file())
+    return {file: file.read_bytes() for file in files if not file.name.startswith("aims.db")}
 
 
 def test_an_earlier_export_is_replaced_only_if_asked(project: Path) -> None:

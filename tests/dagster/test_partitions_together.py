@@ -22,6 +22,7 @@ from aims_pipelines.records.policy_record import Reference
 from aims_pipelines.resources.project import Project
 from aims_pipelines.resources.published_profiles import current_versions, merged_profile, profile_in
 from aims_pipelines.stats.profile import GroupSpec, Profile
+from aims_pipelines.stats.rows import shared_rows
 from aims_pipelines.storage.dataset_tables import Version, contents
 
 MONTHS = ("january", "february", "march", "april")
@@ -196,6 +197,24 @@ def test_partitions_that_cannot_be_added_up_are_named_and_none_is_left_out(proje
         connection.execute(contents.delete().where(contents.c.digest == text.digest))
     with pytest.raises(StoreUnavailable, match="partition 'new'"):
         merged_profile([number, text], partial(profile_in, project.store, "raw"), shared_only=True)
+
+
+def test_a_dataset_is_kept_apart_from_all_partitions_of_another(project: Project) -> None:
+    records = project.records()
+    record = records.dataset("offers").model_copy(update={"disjoint_from": ("raw",)})
+
+    def others() -> dict[str, Profile]:
+        limits = records.limits_for("offers", datetime.now(UTC).date())
+        return {**known_before(record, limits, partition="", earlier=InStore(project.store)).others}
+
+    assert others() == {}
+    published(project, "raw", "old", profile_of(a=[1, 2]))
+    published(project, "raw", "new", profile_of(a=[7]))
+    published(project, "raw", "new", profile_of(a=[2, 3, 5]))
+    (other,) = others().values()
+    assert shared_rows(profile_of(a=[1, 3, 7, 9]).row_sketch, other.row_sketch).rows == 2
+    published(project, "raw", "late", profile_of(a=["x"]))
+    assert others() == {}, "what cannot be added up is nothing to compare with"
 
 
 @pytest.mark.parametrize(
