@@ -9,6 +9,7 @@ from aims_pipelines.core.errors import GateRefused, LedgerBroken
 from aims_pipelines.core.gate import Judgement
 from aims_pipelines.core.verdict import Finding, Severity, Status, Verdict
 from aims_pipelines.model_cards.document import ModelCard
+from aims_pipelines.records.parts import is_due
 from aims_pipelines.resources.model_evidence import judgement_of, registration_of
 from aims_pipelines.resources.model_package import CARD_FOLDER, CARD_JSON, ModelPackage
 from aims_pipelines.storage.ledger_audit import audit_ledger
@@ -183,7 +184,7 @@ class _Examination:
         needed = [item for item in card.accepted if item.needed]
         for item in needed:
             target = f"{item.check} {item.target}".strip()
-            if date.fromisoformat(item.review_by) <= self._today:
+            if is_due(date.fromisoformat(item.review_by), self._today):
                 yield _failed(
                     target,
                     f"it was accepted until {item.review_by}, which has passed",
@@ -197,7 +198,7 @@ class _Examination:
     def review(self) -> _Findings:
         """Whether the record is due for review; shown, but it does not keep the gate shut."""
         due = self._system.review_by if self._system is not None else None
-        if due is not None and due <= self._today:
+        if is_due(due, self._today):
             yield _failed("", f"the system record was due for review on {due}", "Review the record.")
         else:
             yield _passed("", f"due on {due}" if due else "no date is set")

@@ -11,6 +11,7 @@ import dagster as dg
 from aims_pipelines import _dagster_compat as compat
 from aims_pipelines.assets.admission import admit_all
 from aims_pipelines.assets.gating import failed_evaluations, published_results, refusal
+from aims_pipelines.assets.one_partition import one_partition
 from aims_pipelines.checks.model_catalogue import MODEL_CHECKS
 from aims_pipelines.core.digest import sha256_digest
 from aims_pipelines.core.errors import AimsError, BadInput, Fault, GateRefused
@@ -91,7 +92,7 @@ class ModelStep:
         self.training = Training(
             system=self.gate.system,
             asset=self.context.asset_key.to_user_string(),
-            partition=compat.partition_of(self.context) or "",
+            partition=one_partition(self.context, repr(self.context.asset_key.to_user_string())),
             run_id=self.context.run_id,
             code_version=self.gate.code_version,
             policy_digest=self.records.digest_for_system(self.gate.system),

@@ -59,7 +59,12 @@ def own_verdict(name: str, result: dg.AssetCheckResult | None) -> Verdict:
         target="",
         measure="check of the asset itself",
         status=Status.PASS if result.passed else Status.FAIL,
-        reason=result.description or "answered by the asset's own code",
+        reason=f"the asset's own code {'passed' if result.passed else 'failed'} it{_described(result)}",
     )
     severity = Severity.WARN if result.severity is dg.AssetCheckSeverity.WARN else Severity.ERROR
     return Verdict(check=name, version="own", findings=(finding,), severity=severity)
+
+
+def _described(result: dg.AssetCheckResult) -> str:
+    """Where its words are: they may quote rows, and evidence is for good."""
+    return "; what it says stands with the check in Dagster" if result.description else ""

@@ -14,6 +14,7 @@ import dagster as dg
 from aims_pipelines import _dagster_compat as compat
 from aims_pipelines.assets.admission import Admission, admit_all, settle
 from aims_pipelines.assets.gating import refusal
+from aims_pipelines.assets.one_partition import one_partition
 from aims_pipelines.assets.output_gate import Gate, OutputGate, Refusal
 from aims_pipelines.assets.returned import Expected, Handed, hand_out
 from aims_pipelines.checks.wording import count
@@ -228,18 +229,8 @@ class GateStep:
             )
 
     def _partition(self) -> str:
-        partition = compat.partition_of(self.context)
-        if partition is None:
-            names = ", ".join(repr(item.key.to_user_string()) for item in self._expected if item.selected)
-            raise BadInput(
-                Fault(
-                    where=f"asset {names}",
-                    expected="one partition a run, so that each is judged",
-                    found="a range of partitions in a single run",
-                    remedy="Use BackfillPolicy.multi_run().",
-                )
-            )
-        return partition
+        names = ", ".join(repr(item.key.to_user_string()) for item in self._expected if item.selected)
+        return one_partition(self.context, names)
 
     def _end(self, *, otherwise: AimsError | None = None) -> None:
         """Return if nothing was refused.

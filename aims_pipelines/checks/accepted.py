@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date
 
 from aims_pipelines.core.verdict import Finding, NotApplicable, Status, Verdict
-from aims_pipelines.records.parts import Accepted
+from aims_pipelines.records.parts import Accepted, is_due
 
 #: Measures of which more is better; of all others less is better.
 MORE_IS_BETTER = frozenset(
@@ -61,15 +61,17 @@ def _judge(finding: Finding, entries: Sequence[Accepted], today: date) -> Findin
     if not named:
         return _of_another_measure(finding, entries)
     covering = [entry for entry in named if _covers(entry, finding)]
-    in_time = [entry for entry in covering if today < entry.review_by]
+    in_time = [entry for entry in covering if not is_due(entry.review_by, today)]
     if in_time:
         entry = max(in_time, key=lambda item: item.review_by)
+        otherwise = f"{finding.status}: {finding.reason}"
         return replace(
             finding,
             status=Status.PASS,
-            reason=f"accepted until {entry.review_by} by the record ({entry.reason}); otherwise "
-            f"{finding.status}: {finding.reason}",
+            reason=f"accepted until {entry.review_by} by the record ({entry.reason}); otherwise {otherwise}",
             remedy="",
+            accepted_until=entry.review_by,
+            otherwise=otherwise,
         )
     entry = (covering or named)[0]
     if covering:

@@ -2,18 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from aims_pipelines.core.errors import AimsError, RowsNotKept
+from aims_pipelines.core.errors import AimsError, RowsNotKept, raised_at
 from aims_pipelines.core.gate import Judgement
 from aims_pipelines.core.verdict import Finding, NotApplicable, Severity, Status, Verdict
 
 if TYPE_CHECKING:
     from aims_pipelines.records.parts import Accepted
 
-_PACKAGE: Final = Path(__file__).resolve().parent.parent
 _Candidate_contra = TypeVar("_Candidate_contra", contravariant=True)
 
 
@@ -101,7 +98,7 @@ def _crashed(error: Exception) -> Finding:
     if isinstance(error, AimsError):  # our own messages hold no values
         reason = f"the check could not run: {error}"
     else:
-        reason = f"the check raised {type(error).__name__}{_place(error.__traceback__)}"
+        reason = f"the check raised {type(error).__name__}{raised_at(error)}"
     return Finding(
         target="",
         measure="answer",
@@ -109,14 +106,3 @@ def _crashed(error: Exception) -> Finding:
         reason=reason,
         remedy="Correct what the reason names; if it names nothing, report it with this place.",
     )
-
-
-def _place(trace: TracebackType | None) -> str:
-    """Where in this package an exception passed last: file and line, no values."""
-    place = ""
-    while trace is not None:
-        path = Path(trace.tb_frame.f_code.co_filename)
-        if path.is_relative_to(_PACKAGE):
-            place = f" at {path.relative_to(_PACKAGE.parent).as_posix()}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    return place

@@ -12,6 +12,7 @@ from aims_pipelines.checks.candidate import Answer, Candidate, Inapplicable
 from aims_pipelines.checks.pooling import Pool, pool
 from aims_pipelines.checks.wording import count
 from aims_pipelines.core.verdict import Finding, Status, worst
+from aims_pipelines.records.parts import is_due
 from aims_pipelines.records.policy_record import Inconclusive
 from aims_pipelines.stats.drift import WOBBLE, compare
 from aims_pipelines.stats.drift_findings import inconclusive
@@ -167,7 +168,7 @@ def _accepted(finding: Finding, candidate: Candidate) -> Finding:
             reason=f"{finding.reason}; policy accepts this only with a date, and the record has no 'review_by'",
             remedy="Set 'review_by' in the dataset record.",
         )
-    if candidate.now.date() >= until:
+    if is_due(until, candidate.now.date()):
         return replace(
             finding,
             reason=f"{finding.reason}; policy accepted this until the record's review on {until}, which has passed",

@@ -88,7 +88,7 @@ def numbers_read_at_once() -> Iterator[None]:
         return
 
     def holds_decimals(data: "NDArray[Any]") -> bool:
-        return data.dtype.kind not in "biufMm" and bool(theirs[search](data=data))  # type: ignore[misc]
+        return data.dtype.kind not in "biufMm" and bool(theirs[search](data=data))  # type: ignore[misc]  # theirs is untyped
 
     def as_floats(data: "NDArray[Any]") -> "NDArray[Any]":
         floats: NDArray[Any] = np.vectorize(pyfunc=float)(data)

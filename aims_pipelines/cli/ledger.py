@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aims_pipelines.cli.answers import Format, FormatOption
-from aims_pipelines.cli.outlet import output_faults
+from aims_pipelines.cli.outlet import output_faults, write_bytes
 from aims_pipelines.core.errors import BadInput, Fault
 from aims_pipelines.core.seams import printable
 
@@ -65,7 +65,7 @@ def export(
     from aims_pipelines.storage.audit import describe_report
     from aims_pipelines.storage.export import export_ledger
 
-    faults = output_faults(file, overwrite=overwrite, inputs=[])
+    faults = output_faults(file, overwrite=overwrite)
     if file.is_file() and not zipfile.is_zipfile(file):  # the ledger itself, a project's code
         faults = [Fault(where=str(file), expected="a new file", found="one that is no export")]
     if faults:
@@ -222,22 +222,10 @@ def evidence(
             )
         )
     target = out or Path(Path(name).name)
-    if target.exists():
-        raise BadInput(
-            Fault(
-                where=str(target),
-                expected="no file of that name yet",
-                found="one",
-                remedy="Name another with --out, or remove it.",
-            )
-        )
+    if faults := output_faults(target, overwrite=None):
+        raise BadInput(faults)
     with store.open(files[name]) as source:
-        try:
-            target.write_bytes(source.read())
-        except OSError as error:
-            raise BadInput(
-                Fault(where=str(target), expected="a place to write to", found=error.strerror or str(error))
-            ) from error
+        write_bytes(target, source.read())
     typer.echo(f"Wrote {target}")
 
 

@@ -13,7 +13,7 @@ from importlib import import_module
 
 import typer
 
-from aims_pipelines.core.errors import AimsError
+from aims_pipelines.core.errors import AimsError, raised_at
 
 _COMMANDS = (
     "init",
@@ -83,8 +83,8 @@ def main() -> None:
         if os.environ.get("AIMS_TRACEBACK"):
             traceback.print_exc()
         typer.echo(
-            f"{type(error).__name__}: {error}\nThis was not expected, and nothing was decided. Set AIMS_TRACEBACK=1 to "
-            "see where it happened, and report it if the fault is not in your own code.",
+            f"{type(error).__name__}{raised_at(error)}\nThis was not expected, and nothing was decided. "
+            "Set AIMS_TRACEBACK=1 to see all of it, and report it if the fault is not in your own code.",
             err=True,
         )
         sys.exit(_UNEXPECTED)

@@ -17,6 +17,8 @@ from aims_pipelines.cli.interrupted import cancel, end_abandoned, process_tag
 from aims_pipelines.core.errors import BadInput, Fault
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     import dagster as dg
     from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
@@ -71,10 +73,6 @@ def load_definitions(project: "Project") -> "dg.Definitions":
     import importlib.util
     import sys
 
-    import dagster as dg
-
-    from aims_pipelines._dagster_compat import is_lazy_definitions
-
     file = project.locations.root / project.locations.definitions
     if not file.is_file():
         raise BadInput(
@@ -88,6 +86,7 @@ def load_definitions(project: "Project") -> "dg.Definitions":
     sys.path.insert(0, str(file.parent))
     try:
         specification.loader.exec_module(module)
+        found = _definitions_in(module)
     except (Exception, SystemExit) as error:
         raise BadInput(
             Fault(
@@ -96,16 +95,22 @@ def load_definitions(project: "Project") -> "dg.Definitions":
                 found=f"{type(error).__name__}: {error}",
             )
         ) from error
-    found = list(
-        {id(value): value for value in vars(module).values() if isinstance(value, dg.Definitions)}.values()
-    )
-    if not found:
-        found = [value.load_fn() for value in vars(module).values() if is_lazy_definitions(value)]
     if len(found) != 1:
         raise BadInput(
             Fault(where=str(file), expected="one dagster.Definitions", found=f"{len(found)} of them")
         )
     return found[0]
+
+
+def _definitions_in(module: "ModuleType") -> "list[dg.Definitions]":
+    """The definitions of a module; those of functions that make them where there are no others."""
+    import dagster as dg
+
+    from aims_pipelines._dagster_compat import is_lazy_definitions
+
+    values = vars(module).values()
+    found = list({id(value): value for value in values if isinstance(value, dg.Definitions)}.values())
+    return found or [value.load_fn() for value in values if is_lazy_definitions(value)]
 
 
 def dagster_instance(project: "Project") -> "dg.DagsterInstance":

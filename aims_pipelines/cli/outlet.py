@@ -6,6 +6,7 @@ from pathlib import Path
 from threading import Timer
 
 from aims_pipelines.core.errors import BadInput, Fault
+from aims_pipelines.core.files import write_whole
 
 PATIENCE_SECONDS = 2.0
 
@@ -35,8 +36,14 @@ def patience(text: str) -> Iterator[None]:
             status.stop()  # type: ignore[attr-defined]  # a rich Status, whose module is loaded only when needed
 
 
-def output_faults(out: Path, *, overwrite: bool, inputs: Sequence[Path]) -> list[Fault]:
-    """What keeps a file from being written."""
+def output_faults(out: Path, *, overwrite: bool | None, inputs: Sequence[Path] = ()) -> list[Fault]:
+    """What keeps a file from being written.
+
+    Args:
+        out: The file.
+        overwrite: Whether one that exists may be replaced; ``None`` where a command never does.
+        inputs: Files that are read.
+    """
     if out.is_dir():
         return [Fault(where=str(out), expected="a file to write to", found="a folder")]
     if out.is_symlink() or (out.exists() and not out.is_file()):
@@ -48,24 +55,24 @@ def output_faults(out: Path, *, overwrite: bool, inputs: Sequence[Path]) -> list
     if any(item.exists() and out.exists() and out.samefile(item) for item in inputs):
         return [Fault(where=str(out), expected="another file than the inputs", found="one of them")]
     if out.exists() and not overwrite:
-        remedy = "Choose another name, or say --overwrite."
+        remedy = f"Choose another name, or {'remove it' if overwrite is None else 'say --overwrite'}."
         return [Fault(where=str(out), expected="a new file", found="one that exists", remedy=remedy)]
     return []
 
 
-def write_text(out: Path, text: str) -> None:
-    """Write the whole text, or nothing."""
-    part = out.with_name(f".{out.name}.part")
+def write_bytes(out: Path, data: bytes) -> None:
+    """Write the whole of a file, or nothing."""
     try:
-        try:
-            part.write_text(text, encoding="utf-8")
-            part.replace(out)
-        finally:
-            part.unlink(missing_ok=True)
+        write_whole(out, data)
     except OSError as error:
         raise BadInput(
             Fault(where=str(out), expected="a file to write to", found=error.strerror or "an error")
         ) from error
+
+
+def write_text(out: Path, text: str) -> None:
+    """Write the whole text, or nothing."""
+    write_bytes(out, text.encode())
 
 
 def names(text: str | None) -> tuple[str, ...] | None:

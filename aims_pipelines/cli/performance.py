@@ -123,6 +123,9 @@ def performance(  # noqa: PLR0917 - the options of a command
     inputs = [*files, *([labels] if labels else [])]
     faults = output_faults(out, overwrite=overwrite, inputs=inputs) if out is not None else []
     reference, windows = (None, files) if calibrate_on > 0 else (files[0], files[1:])
+    if calibrate_on < 0:
+        fault = Fault(where="--calibrate-on", expected="a number of windows from 0", found=str(calibrate_on))
+        raise BadInput([*faults, fault])
     if not windows:
         remedy = (
             "Name them after the reference, or take the first N windows as the reference: --calibrate-on N."

@@ -28,9 +28,9 @@ def print_run(report: "RunReport", project: "Project") -> None:
         ruled_out = sum(1 for check in asset.checks if check.status == "not applicable")
         for check in shown:
             table.add_row(
-                asset.name if first else "",
-                asset.outcome if first else "",
-                check.name,
+                escape(asset.name) if first else "",
+                escape(asset.outcome) if first else "",
+                escape(check.name),
                 f"[{_colour(check.status)}]{check.status}[/]",
                 escape(_found(check, asset)),
             )
@@ -38,8 +38,8 @@ def print_run(report: "RunReport", project: "Project") -> None:
         summary = f"{passed} pass" + _not_applying(ruled_out)
         if passed or ruled_out or not shown:
             table.add_row(
-                asset.name if first else "",
-                asset.outcome if first else "",
+                escape(asset.name) if first else "",
+                escape(asset.outcome) if first else "",
                 "",
                 "",
                 summary if asset.checks else "",

@@ -26,23 +26,25 @@ def status(
     if form is Format.JSON:
         typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
     else:
-        _print(rows, str(project.locations.root))
+        print_status(rows, str(project.locations.root))
 
 
-def _print(rows: "list[Row]", root: str) -> None:
+def print_status(rows: "list[Row]", root: str) -> None:
+    """Print a table of datasets and models, without columns that would be empty."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     cells = [
         {
             "": row.kind,
-            "name": row.name,
-            "current version": row.current,
+            "name": escape(row.name),
+            "current version": escape(row.current),
             "last judged": row.last_judged,
             "verdict": _coloured(row.last_verdict),
-            "did not pass": ", ".join(row.not_passed),
+            "did not pass": escape(", ".join(row.not_passed)),
             "quarantine": str(row.quarantined or ""),
-            "overdue": "; ".join(row.overdue),
+            "overdue": escape("; ".join(row.overdue)),
         }
         for row in rows
     ]
@@ -52,7 +54,7 @@ def _print(rows: "list[Row]", root: str) -> None:
         for heading in (cells[0] if cells else ())
         if heading not in optional or any(line[heading] for line in cells)
     ]
-    table = Table(title=root, title_justify="left")
+    table = Table(title=escape(root), title_justify="left")
     for heading in shown:
         table.add_column(heading, overflow="fold")
     for line in cells:

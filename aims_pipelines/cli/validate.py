@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from aims_pipelines.cli.answers import Format, FormatOption
+from aims_pipelines.cli.outlet import output_faults, write_text
 from aims_pipelines.core.errors import BadInput, Fault, RecordsInvalid
 
 
@@ -71,13 +72,27 @@ def schema(
         return
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for name in kinds:
-            (out / f"{name}.json").write_text(schema_text(name), encoding="utf-8")
-            typer.echo(str(out / f"{name}.json"))
     except OSError as error:
         raise BadInput(
             Fault(where=str(out), expected="a folder to write to", found=error.strerror or "an error")
         ) from error
+    files = {out / f"{name}.json": schema_text(name) for name in kinds}
+    faults = [
+        fault for file in files for fault in output_faults(file, overwrite=True if _is_schema(file) else None)
+    ]
+    if faults:
+        raise BadInput(faults)
+    for file, text in files.items():
+        write_text(file, text)
+        typer.echo(str(file))
+
+
+def _is_schema(file: Path) -> bool:
+    """Whether there is a JSON Schema, which a newer one may replace."""
+    try:
+        return "$schema" in json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        return False
 
 
 def _records_folder() -> Path:

@@ -6,7 +6,10 @@ message without a traceback and exits with ``exit_code``.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from pathlib import Path
+from typing import ClassVar, Final
+
+_PACKAGE: Final = Path(__file__).resolve().parent.parent
 
 
 class AimsError(Exception):
@@ -81,3 +84,14 @@ class RowsNotKept(AimsError):
         self.reason = reason
         self.column = column
         super().__init__(reason)
+
+
+def raised_at(error: BaseException) -> str:
+    """Where in this package an exception passed last, `` at FILE:LINE``; its text may quote values, this does not."""
+    place, trace = "", error.__traceback__
+    while trace is not None:
+        path = Path(trace.tb_frame.f_code.co_filename)
+        if path.is_relative_to(_PACKAGE):
+            place = f" at {path.relative_to(_PACKAGE.parent).as_posix()}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return place

@@ -7,6 +7,7 @@ know, becomes ``null``.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from datetime import date
 from typing import Any
 
 from aims_pipelines.core.gate import Judgement
@@ -83,12 +84,16 @@ def _finding_from_json(data: Mapping[str, Any]) -> Finding:
     if values.get("interval") is not None:
         low, high = values["interval"]
         values["interval"] = (math.nan if low is None else low, math.nan if high is None else high)
+    if values.get("accepted_until") is not None:
+        values["accepted_until"] = date.fromisoformat(values["accepted_until"])
     return Finding(**values)
 
 
 def _jsonable(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_jsonable(item) for item in value]
+    if isinstance(value, date):
+        return value.isoformat()
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -7,6 +7,7 @@ A verdict is ``pass`` only if every finding in it is shown to pass and there is 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 
 
@@ -44,6 +45,8 @@ class Finding:
         rows_needed: For an inconclusive finding: rows that would have sufficed.
         remedy: What to do next.
         part: Where several findings tell one change apart: the part of it that this one carries, in [0, 1].
+        accepted_until: Where it passes only because the record accepts the shortfall: the day that this ends.
+        otherwise: Status and reason that it would have had then.
     """
 
     target: str
@@ -60,6 +63,8 @@ class Finding:
     rows_needed: int | None = None
     remedy: str = ""
     part: float | None = None
+    accepted_until: date | None = None
+    otherwise: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a pass that rests on nothing."""

@@ -42,11 +42,11 @@ _EXACT_DIGITS = 16
 
 
 def _open(path: Path) -> "BinaryIO | gzip.GzipFile":
-    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
+    return gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb")
 
 
 def _delimiter(path: Path) -> str:
-    return "\t" if ".tsv" in path.suffixes[-2:] else ","
+    return "\t" if path.name.lower().endswith((".tsv", ".tsv.gz")) else ","
 
 
 class CsvFile:

@@ -29,8 +29,7 @@ def to_arrow(obj: object) -> pa.Table:
 
     Raises:
         BadInput: It is none of these; a column has no name, a name that is not text, or one that occurs
-        twice; a
-            column mixes types; a type cannot be measured. All such columns are named. Or it is a Spark
+            twice; a column mixes types; a type cannot be measured. All such columns are named. Or it is a Spark
             DataFrame, whose rows are many machines' worth.
     """
     if isinstance(obj, pa.Table):

@@ -80,8 +80,7 @@ def open_batches(path: Path | str, *, null_values: Sequence[str] = ()) -> pa.Rec
 
     Raises:
         BadInput: The file is missing, empty, a folder, of an unknown kind, damaged or not UTF-8; columns lack
-        names
-            or repeat one; rows have too many or too few cells. Damage further inside a Parquet file, and a
+            names or repeat one; rows have too many or too few cells. Damage further inside a Parquet file, and a
             CSV that changes meanwhile, are raised while reading.
     """
     source = open_table(path, null_values)

@@ -1,9 +1,9 @@
 """Profiles in files: told from tables by their first bytes, whatever they are called."""
 
-import os
 from pathlib import Path
 
 from aims_pipelines.core.errors import BadInput, Fault
+from aims_pipelines.core.files import write_whole
 from aims_pipelines.measure.serialise import MAGIC, from_bytes, to_bytes
 from aims_pipelines.stats.profile import Profile
 
@@ -47,13 +47,8 @@ def write_profile(profile: Profile, path: Path | str) -> int:
         BadInput: The place cannot be written to.
     """
     path, data = Path(path), to_bytes(profile)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        try:
-            part.write_bytes(data)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        write_whole(path, data)
     except OSError as error:
         raise BadInput(
             Fault(

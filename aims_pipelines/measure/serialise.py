@@ -43,8 +43,7 @@ _MOST_BYTES = 1 << 30
 
 
 def without_rows(profile: Profile) -> Profile:
-    """Drop what says something about single rows: the hashes of rows and keys. For when the rows are
-    deleted."""
+    """Drop what says something about single rows, the hashes of rows and keys: for when the rows are deleted."""
     return replace(profile, row_sketch=None, key_sketches={})
 
 
@@ -112,7 +111,17 @@ def from_bytes(data: bytes) -> Profile:
         length = int.from_bytes(inflated[:4], "little")
         document = json.loads(inflated[4 : 4 + length])
         return _profile_in(document, SavedArrays(inflated[4 + length :]))
-    except (zlib.error, ValueError, KeyError, TypeError, IndexError, AttributeError, struct.error) as error:
+    except (
+        zlib.error,
+        ValueError,
+        OverflowError,
+        RecursionError,
+        KeyError,
+        TypeError,
+        IndexError,
+        AttributeError,
+        struct.error,
+    ) as error:
         raise _bad("a saved profile", "one whose parts do not fit together") from error
 
 
@@ -236,14 +245,20 @@ def _sketch_in(out: Mapping[str, Any] | None, arrays: SavedArrays) -> RowSketch 
     return RowSketch(threshold=int(out["threshold"], 16), hashes=hashes, counts=counts)
 
 
+def _count(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError
+    return value
+
+
 def _column_in(out: Mapping[str, Any], arrays: SavedArrays) -> ColumnProfile:
     return ColumnProfile(
         name=out["name"],
         kind=Kind(out["kind"]),
         storage_type=out["type"],
-        rows=int(out["rows"]),
-        nulls=int(out["nulls"]),
-        nans=int(out["nans"]),
+        rows=_count(out["rows"]),
+        nulls=_count(out["nulls"]),
+        nans=_count(out["nans"]),
         distribution=_distribution_in(out["distribution"], arrays) if "distribution" in out else None,
         moments=_moments_in(out["moments"]) if "moments" in out else None,
         categories=_categories_in(out["categories"], arrays) if "categories" in out else None,
@@ -258,14 +273,14 @@ def _columns_in(outs: list[Mapping[str, Any]], arrays: SavedArrays) -> dict[str,
 def _profile_in(document: Mapping[str, Any], arrays: SavedArrays) -> Profile:
     groups = {
         name: {
-            level: GroupProfile(rows=int(group["rows"]), columns=_columns_in(group["columns"], arrays))
+            level: GroupProfile(rows=_count(group["rows"]), columns=_columns_in(group["columns"], arrays))
             for level, group in levels.items()
         }
         for name, levels in document["groups"].items()
     }
     sketches = {name: _sketch_in(out, arrays) for name, out in document["key_sketches"].items()}
     return Profile(
-        rows=int(document["rows"]),
+        rows=_count(document["rows"]),
         columns=_columns_in(document["columns"], arrays),
         groups=groups,
         row_sketch=_sketch_in(document["row_sketch"], arrays),

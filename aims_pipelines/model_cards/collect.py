@@ -26,7 +26,6 @@ from aims_pipelines.records.parts import Accepted
 from aims_pipelines.records.system_record import SystemRecord
 
 _HUMAN = ("title", "owner", "purpose", "intended_use", "out_of_scope", "affected", "risk")
-_ACCEPTED = "accepted until"
 _SPARSE = f"fewer than {SMALLEST_CELL} cases"
 
 
@@ -178,19 +177,17 @@ def _checks(judgement: Judgement, questions: Mapping[str, str]) -> Iterable[Chec
 
 
 def _worth_a_note(finding: Finding) -> bool:
-    return finding.status is not Status.PASS or finding.reason.startswith(_ACCEPTED)
+    return finding.status is not Status.PASS or finding.accepted_until is not None
 
 
 def _note(finding: Finding) -> str:
     small = finding.n is not None and finding.n < SMALLEST_CELL
     if finding.unit == "rows" and finding.observed is not None and finding.observed < SMALLEST_CELL:
         small = True
-    reason = finding.reason
-    if reason.startswith(_ACCEPTED):  # why it was accepted stands in a section of its own
-        head, _, rest = reason.partition(" by the record (")
-        reason = f"{head}; otherwise {rest.rpartition('); otherwise ')[2]}"
-    if small:
-        reason = f"{reason.partition(';')[0]}: {_SPARSE}" if reason.startswith(_ACCEPTED) else _SPARSE
+    reason = _SPARSE if small else finding.reason
+    if finding.accepted_until is not None:  # why it was accepted stands in a section of its own
+        until = f"accepted until {finding.accepted_until}"
+        reason = f"{until}: {_SPARSE}" if small else f"{until}; otherwise {finding.otherwise}"
     return f"{finding.target}: {reason}" if finding.target else reason
 
 
@@ -199,7 +196,7 @@ def _accepted(entries: Iterable[Accepted], judgement: Judgement) -> Iterable[Acc
         (verdict.check, finding.target, finding.measure)
         for verdict in judgement.verdicts
         for finding in verdict.findings
-        if finding.status is Status.PASS and finding.reason.startswith(_ACCEPTED)
+        if finding.accepted_until is not None
     }
     for entry in entries:
         yield AcceptedShortfall(

@@ -210,20 +210,26 @@ def _suites(item: Placed, folder: Path, suites: dict[str, str]) -> Iterator[Faul
                 found=f"no file {shown(suite.path)}",
             )
         else:
-            problem = _problem_with_suite(file)
+            try:
+                with file.open("rb") as opened:
+                    data = opened.read(MOST_BYTES + 1)
+            except OSError as error:
+                data, problem = b"", f"one that cannot be read ({error.strerror or type(error).__name__})"
+            else:
+                problem = _problem_with_suite(data)
             if problem:
                 yield Fault(where=where, expected="a Great Expectations suite as JSON", found=problem)
             else:
-                suites[suite.path] = sha256_digest(file.read_bytes())
+                suites[suite.path] = sha256_digest(data)
 
 
-def _problem_with_suite(file: Path) -> str:
-    if file.stat().st_size > MOST_BYTES:
+def _problem_with_suite(data: bytes) -> str:
+    if len(data) > MOST_BYTES:
         return f"a file larger than {MOST_BYTES:,} bytes"
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(data)
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        return f"{type(error).__name__} in {file.name}"
+        return f"{type(error).__name__} in it"
     expectations = content.get("expectations") if isinstance(content, dict) else None
     if not isinstance(expectations, list) or not expectations:
         return "no list of 'expectations', or an empty one"

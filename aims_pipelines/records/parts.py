@@ -60,3 +60,8 @@ class Envelope(Part):
     controls: tuple[str, ...] = Field((), description="Catalogue ids that the record serves, such as A.7.4.")
     review_by: date | None = Field(None, description="Day on which the record is due for review.")
     rationale: str = Field("", description="Why it is as it is.")
+
+
+def is_due(review_by: date | None, today: date) -> bool:
+    """Whether the day of a review has come; what was accepted until that day is accepted no more on it."""
+    return review_by is not None and review_by <= today

@@ -48,7 +48,7 @@ def problem_with(pattern: str) -> str:
 
 def _endless(argument: Any) -> bool:
     least, most, _ = argument
-    return most is re._constants.MAXREPEAT or (most > _MANY and most > least)  # type: ignore[attr-defined]
+    return most is re._constants.MAXREPEAT or (most > _MANY and most > least)  # type: ignore[attr-defined]  # not in its stubs
 
 
 def _everything(parsed: Any) -> Iterator[tuple[str, Any]]:

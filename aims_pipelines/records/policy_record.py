@@ -103,7 +103,7 @@ class Limits(Part):
     drift_effect: Positive = Field(
         0.1, description="Smallest shift worth refusing, total variation distance."
     )
-    drift_alpha: Open = Field(0.01, description="False-discovery rate of the drift check.")
+    drift_alpha: Open = Field(0.01, description="Chance that a window in which nothing has changed fails.")
     drift_inconclusive: Inconclusive = Field(
         Inconclusive.REFUSE, description="What an inconclusive answer does."
     )

@@ -82,11 +82,19 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
 def _type(field: FieldInfo) -> str:
     text = _annotation(field.annotation)
     bounds = []
-    for item in field.metadata:
+    for item in (*field.metadata, *_metadata_in(field.annotation)):
         for name, sign in (("ge", "≥"), ("gt", ">"), ("le", "≤"), ("lt", "<")):
             if getattr(item, name, None) is not None:
                 bounds.append(f"{sign} {getattr(item, name):g}")
     return f"{text}, {' and '.join(bounds)}" if bounds else text
+
+
+def _metadata_in(annotation: Any) -> Iterator[Any]:
+    """What bounds the alternatives of an optional value."""
+    if typing.get_origin(annotation) in {typing.Union, types.UnionType}:
+        for argument in typing.get_args(annotation):
+            for item in getattr(argument, "__metadata__", ()):
+                yield from item.metadata if isinstance(item, FieldInfo) else (item,)
 
 
 def _annotation(annotation: Any) -> str:

@@ -46,7 +46,7 @@ class MlflowConnection:
             doing: What is being done, such as ``read``, for the message.
 
         Raises:
-            StoreUnavailable: MLflow raised its own, its HTTP library's or its database's exception.
+            StoreUnavailable: Anything was raised inside; artifact stores raise exceptions of many libraries.
         """
         try:
             yield self._client

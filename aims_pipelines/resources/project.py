@@ -9,7 +9,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -45,11 +45,11 @@ class Locations:
 
     root: Path
     records: Path
-    ledger: str
+    ledger: str = field(repr=False)  # addresses may hold passwords
     store: Path
     evidence: Path
-    mlflow: str
-    mlflow_artifacts: str = ""
+    mlflow: str = field(repr=False)
+    mlflow_artifacts: str = field(default="", repr=False)
     definitions: str = "definitions.py"
 
     @classmethod
@@ -206,10 +206,6 @@ class Project:
         return MlflowRegistry(
             tracking_uri=self.locations.mlflow, artifact_location=self.locations.mlflow_artifacts
         )
-
-    def with_locations(self, **changes: Any) -> "Project":
-        """The same project with some locations changed."""
-        return Project(locations=replace(self.locations, **changes))
 
 
 def load_project(folder: Path) -> Project:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from aims_pipelines.records.parts import is_due
+
 if TYPE_CHECKING:
     from aims_pipelines.records.dataset_record import DatasetRecord
     from aims_pipelines.records.parts import Accepted
@@ -151,9 +153,9 @@ def _row(
 
 
 def _overdue(review_by: date | None, accepted: "Iterable[Accepted]", today: date) -> Iterable[str]:
-    if review_by is not None and review_by < today:
+    if is_due(review_by, today):
         yield f"review of the record since {review_by}"
     for item in accepted:
-        if item.review_by <= today:
+        if is_due(item.review_by, today):
             target = f"[{item.target}]" if item.target else ""
             yield f"acceptance of {item.check}{target} since {item.review_by}"

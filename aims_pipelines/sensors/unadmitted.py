@@ -6,6 +6,7 @@ sensor says so on the page, and opens a case in the ledger.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 DATASET_METADATA = "aims/dataset"
 _MOST_PER_TICK = 200
+_ENTRY = re.compile(r"e-\d{1,15}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +105,8 @@ def _shortcoming(evidence: object, version: str, *, dataset: str, project: "Proj
     """Why an entry is no evidence for a data version of a dataset; empty if it is."""
     if not isinstance(evidence, str):
         return "it names no evidence"
+    if not _ENTRY.fullmatch(evidence):  # whatever it is, it is not ours to keep for good
+        return "what it names as evidence is no entry of a ledger"
     try:
         entry = project.ledger.get(evidence)
     except BadInput:

@@ -105,7 +105,8 @@ def share(value: float, error: float, n: int) -> Estimate:
         if not 0.0 < value < 1.0:
             return max(0.0, value - z * error), min(1.0, value + z * error)
         logit, half = math.log(value / (1.0 - value)), z * error / (value * (1.0 - value))
-        return tuple(0.5 * (1.0 + math.tanh(0.5 * end)) for end in (logit - half, logit + half))  # type: ignore[return-value]
+        low, high = (0.5 * (1.0 + math.tanh(0.5 * end)) for end in (logit - half, logit + half))
+        return low, high
 
     return Estimate(value=value, n=n, interval=interval)
 

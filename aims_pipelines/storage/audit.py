@@ -103,7 +103,7 @@ def _audit(archive: zipfile.ZipFile, kept: Sequence[Kept], progress: Callable[[i
 def _lines(archive: zipfile.ZipFile) -> Iterator[tuple[int, bytes]]:
     """Number the lines of the ledger, without their ends; a line without its end keeps a trace of that."""
     number = 0
-    with archive.open(LEDGER_MEMBER) as member, io.BufferedReader(member, 1 << 20) as stream:  # type: ignore[type-var]
+    with archive.open(LEDGER_MEMBER) as member, io.BufferedReader(member, 1 << 20) as stream:  # type: ignore[type-var]  # a ZipExtFile is raw enough
         while line := stream.readline(LONGEST_LINE + 1):
             number += 1
             whole = line.endswith(b"\n")

@@ -70,7 +70,7 @@ class Database:
             if (
                 self.schema
             ):  # each statement sees what was committed before it, so also after waiting for the lock
-                connection = connection.execution_options(isolation_level="READ COMMITTED")  # noqa: PLW2901
+                connection = connection.execution_options(isolation_level="READ COMMITTED")  # noqa: PLW2901 - the same connection
             with connection.begin():
                 if self.schema:
                     connection.execute(sa.text(f"SET LOCAL lock_timeout = '{_WAIT_SECONDS}s'"))
@@ -98,7 +98,7 @@ def open_database(url: str, *, create: bool = True) -> Database:
     address = _parse(url)
     is_sqlite = address.get_backend_name() == "sqlite"
     database = _open_sqlite(address, create=create) if is_sqlite else _open_postgresql(address)
-    _leave_to_parent_process(database.engine)
+    _engines.add(database.engine)
     try:
         _prepare(database, create=create)
     except BaseException:
@@ -107,15 +107,15 @@ def open_database(url: str, *, create: bool = True) -> Database:
     return database
 
 
-def _leave_to_parent_process(engine: sa.Engine) -> None:
+def _leave_to_parent_process() -> None:
     """Let a forked process open connections of its own, and leave those of its parent alone."""
-    known = weakref.ref(engine)
+    for engine in list(_engines):
+        engine.dispose(close=False)
 
-    def in_child() -> None:
-        if (found := known()) is not None:
-            found.dispose(close=False)
 
-    os.register_at_fork(after_in_child=in_child)
+#: Engines that are open, for as long as somebody holds them.
+_engines: "weakref.WeakSet[sa.Engine]" = weakref.WeakSet()
+os.register_at_fork(after_in_child=_leave_to_parent_process)
 
 
 def sqlite_file(url: str) -> Path | None:

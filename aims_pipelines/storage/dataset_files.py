@@ -1,15 +1,12 @@
 """Parquet files of datasets: where they lie, written whole or not at all, hashed on the way."""
 
 import hashlib
-import os
-import uuid
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from aims_pipelines.core.errors import StoreUnavailable
-from aims_pipelines.storage.files import sweep, sync_folder
+from aims_pipelines.core.files import draft_in, sweep
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,21 +36,15 @@ def write_parquet(target: Path, table: "pa.Table") -> str:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         sweep(target.parent)
-        with temporary.open("wb") as raw:
-            hashing = _HashingFile(raw)
+        with draft_in(target.parent) as draft:
+            hashing = _HashingFile(draft.sink)
             with pa.PythonFile(hashing, mode="w") as sink:
                 pq.write_table(table, sink, compression="zstd", row_group_size=_ROWS_PER_GROUP)
-            raw.flush()
-            os.fsync(raw.fileno())
-        temporary.replace(target)
-        sync_folder(target.parent)
+            draft.put(target)
     except (OSError, pa.ArrowException) as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise StoreUnavailable(
             f"Cannot write {target}: {error}. Nothing was published. "
             "Check the folder's permissions and free space, then materialise again."

@@ -8,6 +8,7 @@ killed between the two leaves nothing that a reader could see.
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,7 +93,10 @@ class DatasetStore:
         with self.database.read() as connection:
             rows = connection.execute(sa.union_all(published, refused)).all()
         return poolable_windows(
-            (JudgedWindow(at=row.at, partition=row.partition, digest=row.digest) for row in rows),
+            (
+                JudgedWindow(at=datetime.fromisoformat(row.at), partition=row.partition, digest=row.digest)
+                for row in rows
+            ),
             partition=partition,
         )
 

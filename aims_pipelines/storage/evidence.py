@@ -1,16 +1,13 @@
 """Evidence files: reports and cards that ledger entries refer to by digest."""
 
 import hashlib
-import os
-import uuid
-from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from aims_pipelines.core.digest import file_digest, is_digest
 from aims_pipelines.core.errors import BadInput, Fault, LedgerBroken, StoreUnavailable
+from aims_pipelines.core.files import draft_in, sweep, sync_folder
 from aims_pipelines.storage.database import sqlite_file
-from aims_pipelines.storage.files import sweep, sync_folder
 
 _CHUNK = 1 << 20
 
@@ -53,22 +50,16 @@ class EvidenceStore:
         Raises:
             StoreUnavailable: The file cannot be read or the folder not written; nothing is left behind.
         """
-        temporary = self.folder / f".{uuid.uuid4().hex}.tmp"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             sweep(self.folder)
-            with temporary.open("xb") as sink:
-                digest = _copy(source, sink)
-                sink.flush()
-                os.fsync(sink.fileno())
-            target = self.path(digest)
-            target.parent.mkdir(exist_ok=True)
-            temporary.replace(target)  # over a damaged file of that name, too: these bytes are right
-            sync_folder(target.parent)
+            with draft_in(self.folder) as draft:
+                digest = _copy(source, draft.sink)
+                target = self.path(digest)
+                target.parent.mkdir(exist_ok=True)
+                draft.put(target)  # over a damaged file of that name, too: these bytes are right
             sync_folder(self.folder)
         except OSError as error:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
             raise StoreUnavailable(
                 f"Cannot keep an evidence file in {self.folder}: {error.strerror or error}. Nothing was recorded. "
                 "Check the folder's permissions and free space, then run it again."

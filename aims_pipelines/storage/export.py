@@ -1,17 +1,15 @@
 """Export a ledger as one file for an auditor: a ZIP file with ``ledger.jsonl`` and ``evidence/<sha256>``."""
 
-import os
 import shutil
-import uuid
 import zipfile
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import IO
 
 from aims_pipelines.core.chain import CHECKPOINT, checkpoint_content, seal
 from aims_pipelines.core.errors import StoreUnavailable
+from aims_pipelines.core.files import draft_in
 from aims_pipelines.core.inspection import Inspection, Report
 from aims_pipelines.storage.audit import EVIDENCE_FOLDER, LEDGER_MEMBER, evidence_breaks
 from aims_pipelines.storage.evidence import EvidenceStore
@@ -46,21 +44,15 @@ def export_ledger(
     Raises:
         StoreUnavailable: The file cannot be written; nothing is left behind.
     """
-    temporary = file.with_name(f".{file.name}.{uuid.uuid4().hex}.tmp")
     try:
-        with temporary.open("xb") as raw:
-            with zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as archive:
+        with draft_in(file.parent) as draft:
+            with zipfile.ZipFile(draft.sink, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as archive:
                 report = _write(ledger, evidence, archive, at=at, progress=progress)
-            raw.flush()
-            os.fsync(raw.fileno())
-        temporary.replace(file)
+            draft.put(file)
     except OSError as error:
         raise StoreUnavailable(
             f"Cannot write the export {file}: {error.strerror or error}. Check the folder's permissions and free space."
         ) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
     return report
 
 

@@ -194,3 +194,15 @@ def test_outside_of_a_project_it_says_so(tmp_path: Path, monkeypatch: pytest.Mon
     result = aims("verify")
     assert exit_code(result) == 2
     assert isinstance(result.exception, AimsError)
+
+
+def test_evidence_goes_through_no_link_and_over_no_file(project: Path) -> None:
+    (project / "link.html").symlink_to("elsewhere.html")
+    (project / ".drift.html.part").write_text("mine", encoding="utf-8")
+    assert exit_code(aims("evidence", "e-2", "drift.html", "--out", "link.html")) == 2
+    assert not (project / "elsewhere.html").exists()
+    assert aims("evidence", "e-2", "drift.html").exit_code == 0
+    assert (project / "drift.html").read_bytes() == b"<html>[red]drift[/red]</html>"
+    again = aims("evidence", "e-2", "drift.html")
+    assert "or remove it" in str(again.exception)
+    assert (project / ".drift.html.part").read_text(encoding="utf-8") == "mine"

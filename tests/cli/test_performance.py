@@ -238,6 +238,9 @@ def test_the_first_windows_can_be_the_reference(folder, run):
         run("scored.csv", *TERMS, *options, "--calibrate-on", "3")
     )
     assert "--calibrate-on N" in faults(run("scored.csv", *TERMS, *options))
+    assert "--calibrate-on: expected a number of windows from 0, found -3" in faults(
+        run("first.csv", "rest.csv", *TERMS, *options, "--calibrate-on", "-3")
+    )
 
 
 def test_outcomes_written_in_another_way_are_bad_input_and_no_drift(folder, run):

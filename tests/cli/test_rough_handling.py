@@ -238,16 +238,35 @@ def test_an_error_that_nobody_expected_is_no_refusal_either(folder: Path) -> Non
         folder,
         "defs = dg.Definitions(assets=[orders], resources=resources)",
         """\
+import sys
+
+sys.modules["aims_pipelines.cli.run_table"] = None
+defs = dg.Definitions(assets=[orders], resources=resources)
+""",
+    )
+    quiet, loud = aims("materialize", cwd=folder), aims("materialize", cwd=folder, AIMS_TRACEBACK="1")
+    assert (quiet.returncode, loud.returncode) == (2, 2)
+    assert "ModuleNotFoundError at aims_pipelines/cli/materialize.py:" in quiet.stderr
+    assert "This was not expected" in quiet.stderr
+    assert "Traceback" not in quiet.stderr
+    assert "halted" not in quiet.stderr, "the words of an error may quote values"
+    assert "Traceback" in loud.stderr
+
+
+def test_an_error_of_definitions_that_are_made_late_is_told_with_its_place(folder: Path) -> None:
+    change(
+        folder,
+        "defs = dg.Definitions(assets=[orders], resources=resources)",
+        """\
 @dg.definitions
 def defs():
     raise ValueError("of the user's own")
 """,
     )
-    quiet, loud = aims("materialize", cwd=folder), aims("materialize", cwd=folder, AIMS_TRACEBACK="1")
-    assert (quiet.returncode, loud.returncode) == (2, 2)
-    assert "ValueError: of the user's own" in quiet.stderr
-    assert "Traceback" not in quiet.stderr
-    assert "Traceback" in loud.stderr
+    result = aims("materialize", cwd=folder)
+    assert result.returncode == 2
+    assert "expected definitions that import, found ValueError: of the user's own" in result.stderr
+    assert "definitions.py:" in result.stderr
 
 
 def test_one_of_several_assets_of_a_function_names_those_that_belong_to_it(folder: Path) -> None:

@@ -57,3 +57,13 @@ def test_schemas_are_printed_and_written(run, tmp_path):
         "policy.json",
         "system.json",
     ]
+
+
+def test_schemas_replace_schemas_and_nothing_else(run, tmp_path):
+    folder = tmp_path / "s"
+    assert run("schema", "--out", folder).exit_code == 0
+    assert run("schema", "--out", folder).exit_code == 0
+    (folder / "policy.json").write_text('{"mine": 1}', encoding="utf-8")
+    refused = run("schema", "--out", folder)
+    assert "policy.json: expected a new file" in str(refused.exception)
+    assert (folder / "policy.json").read_text(encoding="utf-8") == '{"mine": 1}'

@@ -353,13 +353,17 @@ def test_a_failed_check_of_the_users_own_keeps_the_gate_shut(
 ) -> None:
     @governed_asset(dataset="raw", name="raw", check_specs=[dg.AssetCheckSpec("mine", asset="raw")])
     def raw() -> Iterator[Any]:
-        yield dg.AssetCheckResult(check_name="mine", passed=False)
+        yield dg.AssetCheckResult(check_name="mine", passed=False, description="Ada Lovelace is in it twice")
         yield dg.Output(good())
 
     result = run([raw], resources, instance)
     assert not result.success
     assert failing_checks(result) == {"mine"}
     assert project.store.versions() == []
+    entry = project.ledger.latest("dataset", "raw")
+    assert entry is not None
+    assert "the asset's own code failed it" in str(entry.body)
+    assert "Ada" not in str(entry.body), "its words may quote rows, and evidence is for good"
 
 
 def test_publish_is_called_after_the_gate_and_only_if_it_opened(

@@ -56,12 +56,15 @@ def test_it_reports_a_hand_made_materialisation_once_and_leaves_admitted_ones_al
 
 
 def test_it_is_not_fooled_by_borrowed_evidence(
-    good: Callable[..., pd.DataFrame], resources: dict[str, Any], instance: dg.DagsterInstance
+    good: Callable[..., pd.DataFrame],
+    resources: dict[str, Any],
+    project: Project,
+    instance: dg.DagsterInstance,
 ) -> None:
     defs = definitions(good(), resources)
     assert defs.resolve_implicit_global_asset_job_def().execute_in_process(instance=instance).success
     cursor = look(defs, instance, resources).cursor
-    for evidence in ("e-1", "e-999", "nonsense"):
+    for evidence in ("e-1", "e-999", "Ada Lovelace " * 2_000_000):
         instance.report_runless_asset_event(
             dg.AssetMaterialization(
                 asset_key="raw",
@@ -69,4 +72,9 @@ def test_it_is_not_fooled_by_borrowed_evidence(
                 tags={"dagster/data_version": "sha256:" + "0" * 64},
             )
         )
-    assert len(look(defs, instance, resources, cursor).asset_events) == 3
+    events = look(defs, instance, resources, cursor).asset_events
+    assert len(events) == 3
+    case = project.ledger.latest("asset", "raw")
+    assert case is not None
+    assert case.body["reason"] == "what it names as evidence is no entry of a ledger"
+    assert not any("Ada" in (event.description or "") for event in events)

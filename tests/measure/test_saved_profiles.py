@@ -165,3 +165,26 @@ def test_well_sealed_nonsense_is_refused_without_a_traceback(saved: bytes, data:
             from_bytes(forged)
         except BadInput:
             continue
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes"),
+    [
+        (b'"rows":', b'"rows":1e999,"x":'),
+        (b'"rows":', b'"rows":-5,"x":'),
+        (b'"rows":', b'"rows":2.5,"x":'),
+        (b'"nulls":', b'"nulls":true,"x":'),
+        (b'"groups":', b'"groups":' + b"[" * 100_000 + b"]" * 100_000 + b',"x":'),
+    ],
+    ids=["endless", "negative", "half a row", "true", "deep"],
+)
+def test_counts_that_are_none_and_nests_without_end_are_refused(
+    saved: bytes, was: bytes, becomes: bytes
+) -> None:
+    body = zlib.decompress(saved[42:])
+    length = int.from_bytes(body[:4], "little")
+    document = body[4 : 4 + length]
+    assert was in document
+    document = document.replace(was, becomes)
+    with pytest.raises(BadInput, match="parts do not fit together"):
+        from_bytes(sealed(len(document).to_bytes(4, "little") + document + body[4 + length :]))

@@ -108,6 +108,8 @@ def test_missing_cells_are_empty_ones_and_those_that_are_declared(write) -> None
         ("old.csv", b"a,b\r1,x\r2,y\r"),
         ("packed.csv.gz", gzip.compress(b"a,b\n1,x\n2,y\n", mtime=0)),
         ("CAPITAL.CSV", "a,b\n1,x\n2,y\n"),
+        ("CAPITAL.TSV", "a\tb\n1\tx\n2\ty\n"),
+        ("CAPITAL.CSV.GZ", gzip.compress(b"a,b\n1,x\n2,y\n", mtime=0)),
     ],
 )
 def test_the_same_table_in_many_dresses(write, name: str, content: bytes | str) -> None:

@@ -301,7 +301,7 @@ columns: {number: {type: integer}, region: {type: string}}
     )
 
 
-def with_a_further_input(fit=lambda training, table: good_estimator(training)):  # noqa: ARG005
+def with_a_further_input(fit=lambda training, table: good_estimator(training)):  # noqa: ARG005 - Dagster names inputs by it
     @governed_model(system="loans", ins={"table": dg.AssetIn(key="regions")})
     def late_payment(training: pd.DataFrame, table: pd.DataFrame):
         return fit(training, table)

@@ -1,6 +1,7 @@
 """From a judgement and the records to a card: complete for people, silent about small groups of them."""
 
 import json
+from datetime import date
 
 import pytest
 
@@ -90,6 +91,8 @@ def test_a_note_about_a_small_group_does_not_say_how_small(card):
         observed=7,
         unit="rows",
         n=7,
+        accepted_until=date(2099, 1, 1),
+        otherwise="inconclusive: 7 rows in the holdout",
     )
     record = system(
         accepted=[

@@ -1,6 +1,5 @@
 """Patterns that may run on every value of a column, and those that may not."""
 
-import re
 import subprocess
 import sys
 
@@ -59,6 +58,10 @@ def test_broken_long_or_costly_patterns_are_refused_with_a_reason(pattern):
 
 
 def test_accepted_patterns_match_quickly_on_long_values():
-    for pattern in SAFE:
-        for value in ("a" * 5_000, "1." * 2_500, "a.b@" * 1_000):
-            re.fullmatch(pattern, value)
+    values = ("a" * 5_000, "1." * 2_500, "a.b@" * 1_000)
+    ran = subprocess.run(
+        [sys.executable, "-c", f"import re; [re.fullmatch(p, v) for p in {SAFE!r} for v in {values!r}]"],
+        timeout=10,
+        check=False,
+    )
+    assert ran.returncode == 0
