@@ -240,13 +240,13 @@ def test_an_error_that_nobody_expected_is_no_refusal_either(folder: Path) -> Non
         """\
 import sys
 
-sys.modules["aims_pipelines.cli.run_table"] = None
+sys.modules["rich.table"] = None
 defs = dg.Definitions(assets=[orders], resources=resources)
 """,
     )
     quiet, loud = aims("materialize", cwd=folder), aims("materialize", cwd=folder, AIMS_TRACEBACK="1")
     assert (quiet.returncode, loud.returncode) == (2, 2)
-    assert "ModuleNotFoundError at aims_pipelines/cli/materialize.py:" in quiet.stderr
+    assert "ModuleNotFoundError at aims_pipelines/cli/run_table.py:" in quiet.stderr
     assert "This was not expected" in quiet.stderr
     assert "Traceback" not in quiet.stderr
     assert "halted" not in quiet.stderr, "the words of an error may quote values"
