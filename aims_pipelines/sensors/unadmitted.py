@@ -17,11 +17,11 @@ from aims_pipelines._dagster_compat import AssetCheckEvaluation
 from aims_pipelines.core.errors import BadInput, LedgerBroken
 from aims_pipelines.core.verdict import Status
 from aims_pipelines.resources.aims import AimsResource
+from aims_pipelines.resources.asset_metadata import DATASET_METADATA
 
 if TYPE_CHECKING:
     from aims_pipelines.resources.project import Project
 
-DATASET_METADATA = "aims/dataset"
 _MOST_PER_TICK = 200
 
 
