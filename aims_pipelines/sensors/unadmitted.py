@@ -9,11 +9,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from aims_pipelines._dagster_compat import AssetCheckEvaluation
+from aims_pipelines._dagster_compat import AssetCheckEvaluation, metadata_value
 from aims_pipelines.core.errors import BadInput, LedgerBroken
 from aims_pipelines.core.verdict import Status
 from aims_pipelines.resources.aims import AimsResource
@@ -91,7 +91,7 @@ def unadmitted(records: Sequence[dg.EventLogRecord], *, dataset: str, project: "
         event = record.asset_materialization
         if event is None:
             continue
-        evidence = _plain(event.metadata.get("aims/evidence"))
+        evidence = metadata_value(event.metadata.get("aims/evidence"))
         version = (event.tags or {}).get("dagster/data_version", "")
         reason = _shortcoming(evidence, version, dataset=dataset, project=project)
         if reason:
@@ -150,7 +150,3 @@ def _open_cases(found: Sequence[Unadmitted], project: "Project", *, at: datetime
             for item in found
         ]
     )
-
-
-def _plain(value: Any) -> Any:
-    return getattr(value, "value", value)
