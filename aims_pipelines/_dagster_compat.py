@@ -27,7 +27,9 @@ __all__ = [
     "is_required",
     "keeps_value",
     "metadata_value",
+    "partition_of",
     "rebuild",
+    "takes_context",
     "targeted_jobs",
 ]
 
