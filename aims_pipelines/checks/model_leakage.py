@@ -2,6 +2,7 @@
 
 from aims_pipelines.checks.model_candidate import ModelCandidate
 from aims_pipelines.checks.model_metrics import LESS_IS_BETTER, estimate
+from aims_pipelines.checks.shared_rows import MEASURE, comparable, shared_fraction
 from aims_pipelines.checks.wording import count, listing, percent
 from aims_pipelines.core.verdict import Finding, Status
 from aims_pipelines.records.dataset_record import DatasetRecord
@@ -61,32 +62,23 @@ def _rows(candidate: ModelCandidate, trained: Profile, target: str) -> Finding:
     """How many rows of the holdout are among those that the training function got."""
     judged = candidate.holdout_profile
     if trained.row_sketch is None or judged.row_sketch is None or not judged.rows or not trained.rows:
-        return _finding(target, "shared row fraction", Status.INCONCLUSIVE, "the rows cannot be compared")
-    if not _alike(trained, judged):
+        return _finding(target, MEASURE, Status.INCONCLUSIVE, "the rows cannot be compared")
+    if not comparable(trained, judged):
         return _finding(
             target,
-            "shared row fraction",
+            MEASURE,
             Status.INCONCLUSIVE,
             "training and holdout differ in columns or types, so their rows cannot be compared",
             "Give both the same columns.",
         )
     shared = shared_rows(judged.row_sketch, trained.row_sketch)
-    status = Status.INCONCLUSIVE
-    if shared.high / judged.rows <= _MOST_SHARED:
-        status = Status.PASS
-    elif shared.low / judged.rows > _MOST_SHARED:
-        status = Status.FAIL
-    return Finding(
-        target=target,
-        measure="shared row fraction",
-        status=status,
+    return shared_fraction(
+        target,
+        shared,
+        rows=judged.rows,
+        most=_MOST_SHARED,
         reason=f"{percent(shared.rows / judged.rows)} of the holdout's rows were also trained on",
-        observed=shared.rows / judged.rows,
-        limit=_MOST_SHARED,
-        interval=None if shared.exact else (shared.low / judged.rows, shared.high / judged.rows),
-        unit="fraction",
-        n=judged.rows,
-        remedy="" if status is Status.PASS else "Split the rows anew, so that none is in both.",
+        remedy="Split the rows anew, so that none is in both.",
     )
 
 
@@ -146,12 +138,6 @@ def _metric(candidate: ModelCandidate) -> Finding:
         remedy="Look for features that follow from the label; if there are none, accept this finding with a reason."
         if suspect
         else "",
-    )
-
-
-def _alike(a: Profile, b: Profile) -> bool:
-    return list(a.columns) == list(b.columns) and all(
-        a.columns[name].kind is b.columns[name].kind for name in a.columns
     )
 
 
