@@ -1,5 +1,6 @@
 """Leakage: what the model must not have known is neither among its features nor in its training rows."""
 
+from aims_pipelines.checks.findings import stated
 from aims_pipelines.checks.model_candidate import ModelCandidate
 from aims_pipelines.checks.model_metrics import LESS_IS_BETTER, estimate
 from aims_pipelines.checks.shared_rows import MEASURE, comparable, shared_fraction
@@ -43,7 +44,7 @@ def _features(candidate: ModelCandidate) -> Finding:
     used = set(candidate.estimator.features)
     found = [name for name in forbidden(candidate.record, candidate.system) if name in used]
     if not used:
-        return _finding(
+        return stated(
             "features", "columns that must not be features", Status.INCONCLUSIVE, "features are not known"
         )
     return Finding(
@@ -62,9 +63,9 @@ def _rows(candidate: ModelCandidate, trained: Profile, target: str) -> Finding:
     """How many rows of the holdout are among those that the training function got."""
     judged = candidate.holdout_profile
     if trained.row_sketch is None or judged.row_sketch is None or not judged.rows or not trained.rows:
-        return _finding(target, MEASURE, Status.INCONCLUSIVE, "the rows cannot be compared")
+        return stated(target, MEASURE, Status.INCONCLUSIVE, "the rows cannot be compared")
     if not comparable(trained, judged):
-        return _finding(
+        return stated(
             target,
             MEASURE,
             Status.INCONCLUSIVE,
@@ -98,7 +99,7 @@ def _strongest(candidate: ModelCandidate) -> list[Finding]:
             strengths.append((strength.value, feature, strength.n))
     if not strengths:
         said = "no feature could be held against the label"
-        return [_finding("strongest feature", "strength (Cramér's V)", Status.INCONCLUSIVE, said)]
+        return [stated("strongest feature", "strength (Cramér's V)", Status.INCONCLUSIVE, said)]
     value, feature, rows = max(strengths)
     suspect = not value < _TOO_STRONG
     return [
@@ -121,7 +122,7 @@ def _metric(candidate: ModelCandidate) -> Finding:
     metric = candidate.limits.metric
     measured = estimate(metric, candidate.on_holdout)
     if not measured.known:
-        return _finding("result", _NEARNESS, Status.INCONCLUSIVE, "it cannot be measured on these rows")
+        return stated("result", _NEARNESS, Status.INCONCLUSIVE, "it cannot be measured on these rows")
     reached = measured.value
     if metric in LESS_IS_BETTER:
         spread = float(candidate.on_holdout.truth.std())
@@ -139,7 +140,3 @@ def _metric(candidate: ModelCandidate) -> Finding:
         if suspect
         else "",
     )
-
-
-def _finding(target: str, measure: str, status: Status, reason: str, remedy: str = "") -> Finding:
-    return Finding(target=target, measure=measure, status=status, reason=reason, remedy=remedy)
