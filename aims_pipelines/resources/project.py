@@ -9,7 +9,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -206,10 +206,6 @@ class Project:
         return MlflowRegistry(
             tracking_uri=self.locations.mlflow, artifact_location=self.locations.mlflow_artifacts
         )
-
-    def with_locations(self, **changes: Any) -> "Project":
-        """The same project with some locations changed."""
-        return Project(locations=replace(self.locations, **changes))
 
 
 def load_project(folder: Path) -> Project:
