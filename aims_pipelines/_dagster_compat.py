@@ -26,7 +26,10 @@ __all__ = [
     "is_made_here",
     "is_required",
     "keeps_value",
+    "metadata_value",
+    "partition_of",
     "rebuild",
+    "takes_context",
     "targeted_jobs",
 ]
 
@@ -82,6 +85,11 @@ def has_partition(definition: dg.PartitionsDefinition, key: str, instance: dg.Da
 
     with partition_loading_context(dynamic_partitions_store=instance):
         return definition.has_partition_key(key)
+
+
+def metadata_value(value: Any) -> Any:
+    """The value inside Dagster's metadata wrapper, or the value itself if it is not wrapped."""
+    return getattr(value, "value", value)
 
 
 def partition_of(context: dg.AssetExecutionContext) -> str | None:

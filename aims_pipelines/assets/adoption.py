@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from aims_pipelines import _dagster_compat as compat
-from aims_pipelines.assets.governed import DATASET_METADATA, put_gates
+from aims_pipelines.assets.governed import put_gates
 from aims_pipelines.core.errors import BadInput, Fault
+from aims_pipelines.resources.asset_metadata import DATASET_METADATA
 
 if TYPE_CHECKING:
     from aims_pipelines.records.load import Records

@@ -2,9 +2,7 @@
 
 import dagster as dg
 
-from aims_pipelines.assets.governed import DATASET_METADATA
-
-SYSTEM_METADATA = "aims/system"
+from aims_pipelines.resources.asset_metadata import DATASET_METADATA, SYSTEM_METADATA
 
 
 def uncovered(defs: dg.Definitions) -> list[dg.AssetKey]:

@@ -18,8 +18,7 @@ from aims_pipelines.assets.wrapping import in_place_of, parameters_with_context,
 from aims_pipelines.checks.catalogue import DATASET_CHECKS
 from aims_pipelines.core.errors import AimsError, BadInput, Fault
 from aims_pipelines.resources.aims import RESOURCE_KEY
-
-DATASET_METADATA = "aims/dataset"
+from aims_pipelines.resources.asset_metadata import DATASET_METADATA
 
 Publish = Callable[[dg.AssetExecutionContext, Any], None]
 

@@ -65,7 +65,7 @@ def pairs_of(record: "DatasetRecord", schema: "pa.Schema") -> list[tuple[str, st
 
     The drift check is inconclusive about the others.
     """
-    from aims_pipelines.measure.lowering import flattened, kind_of
+    from aims_pipelines.measure.column_types import flattened, kind_of
     from aims_pipelines.stats.profile import Kind
 
     usable = {name for name, _, kind in flattened(schema) if kind_of(kind) is not Kind.TEMPORAL}

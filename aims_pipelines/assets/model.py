@@ -17,8 +17,8 @@ from aims_pipelines.assets.wrapping import in_place_of, parameters_with_context,
 from aims_pipelines.checks.model_catalogue import MODEL_CHECKS
 from aims_pipelines.core.errors import AimsError, BadInput, Fault
 from aims_pipelines.resources.aims import RESOURCE_KEY
+from aims_pipelines.resources.asset_metadata import SYSTEM_METADATA
 
-SYSTEM_METADATA = "aims/system"
 _HOLDOUT_PARAMETER = "aims_holdout"
 
 

@@ -36,9 +36,7 @@ _NOTE: Final = (
 )
 
 
-def drift_report(
-    reference: Profile, current: Profile, record: DatasetRecord, *, fewest: int, values: int = MOST_VALUES
-) -> bytes | None:
+def drift_report(reference: Profile, current: Profile, record: DatasetRecord, *, fewest: int) -> bytes | None:
     """Render how a table differs from its reference.
 
     Args:
@@ -46,7 +44,6 @@ def drift_report(
         current: Profile of the candidate.
         record: The dataset's record, which says what must not be shown.
         fewest: Rows that a category needs in one of the tables for its name to be shown, at least 1.
-        values: Most values of a column to lay out, at least 1.
 
     Returns:
         UTF-8 HTML that loads nothing from elsewhere; ``None`` if there is no column that both tables have values of
@@ -61,15 +58,17 @@ def drift_report(
         columns = reference.columns[name], current.columns[name]
         if columns[0].kind is Kind.NUMERIC:
             numbers.append(name.translate(_HARMLESS))
-            drawn = [_numbers(column, values, seed=place) for column in columns]
+            drawn = [_numbers(column, MOST_VALUES, seed=place) for column in columns]
         else:
-            drawn = _categories(*columns, fewest, values, seed=place)
+            drawn = _categories(*columns, fewest, MOST_VALUES, seed=place)
         shown = name.translate(_HARMLESS)
         before[shown], after[shown] = drawn
     if not before:
         return None
     page = _render(pd.DataFrame(before), pd.DataFrame(after), numbers)
-    note = _NOTE.format(values=values, before=reference.rows, after=current.rows, fewest=fewest, tail=TAIL)
+    note = _NOTE.format(
+        values=MOST_VALUES, before=reference.rows, after=current.rows, fewest=fewest, tail=TAIL
+    )
     head, body, rest = page.partition("<body>")
     return (head + body + note + rest if body else note + page).encode()
 

@@ -5,6 +5,7 @@ against the same limit as repeated rows inside the table, ``max_duplicate_rows``
 """
 
 from aims_pipelines.checks.candidate import Answer, Candidate, Inapplicable
+from aims_pipelines.checks.shared_rows import MEASURE, comparable, shared_fraction
 from aims_pipelines.checks.wording import count, percent
 from aims_pipelines.core.verdict import Finding, Status
 from aims_pipelines.stats.profile import Profile
@@ -40,7 +41,7 @@ def _rows(candidate: Candidate, name: str, other: Profile) -> Finding:
         return _unanswered(
             candidate, name, "the hashes of the rows are no longer kept", f"Materialise '{name}' again."
         )
-    if not _alike(profile, other):
+    if not comparable(profile, other):
         return _unanswered(
             candidate,
             name,
@@ -48,29 +49,16 @@ def _rows(candidate: Candidate, name: str, other: Profile) -> Finding:
             f"Give both the same columns, or take '{name}' out of 'disjoint_from'.",
         )
     shared = shared_rows(profile.row_sketch, other.row_sketch)
-    status = Status.INCONCLUSIVE
-    if shared.high / profile.rows <= most:
-        status = Status.PASS
-    elif shared.low / profile.rows > most:
-        status = Status.FAIL
-    share = shared.rows / profile.rows
     about = "" if shared.exact else "about "
-    reason = f"{about}{round(shared.rows):,} of {count(profile.rows, 'row')} also occur in '{name}' ({percent(share)})"
-    if status is not Status.PASS:
-        reason += f"; at most {percent(most)} may"
-    return Finding(
-        target=name,
-        measure="shared row fraction",
-        status=status,
-        reason=reason,
-        observed=share,
-        limit=most,
-        interval=None if shared.exact else (shared.low / profile.rows, shared.high / profile.rows),
-        unit="fraction",
-        n=profile.rows,
-        remedy=""
-        if status is Status.PASS
-        else f"Split the rows anew, so that none is both here and in '{name}'.",
+    return shared_fraction(
+        name,
+        shared,
+        rows=profile.rows,
+        most=most,
+        reason=f"{about}{round(shared.rows):,} of {count(profile.rows, 'row')} also occur in '{name}' "
+        f"({percent(shared.rows / profile.rows)})",
+        excess=f"; at most {percent(most)} may",
+        remedy=f"Split the rows anew, so that none is both here and in '{name}'.",
     )
 
 
@@ -100,16 +88,10 @@ def _subjects(candidate: Candidate, name: str, other: Profile) -> list[Finding]:
     ]
 
 
-def _alike(a: Profile, b: Profile) -> bool:
-    return list(a.columns) == list(b.columns) and all(
-        a.columns[name].kind is b.columns[name].kind for name in a.columns
-    )
-
-
 def _unanswered(candidate: Candidate, name: str, reason: str, remedy: str) -> Finding:
     return Finding(
         target=name,
-        measure="shared row fraction",
+        measure=MEASURE,
         status=Status.INCONCLUSIVE,
         reason=reason,
         limit=candidate.limits.max_duplicate_rows,

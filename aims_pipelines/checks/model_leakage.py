@@ -1,7 +1,9 @@
 """Leakage: what the model must not have known is neither among its features nor in its training rows."""
 
+from aims_pipelines.checks.findings import stated
 from aims_pipelines.checks.model_candidate import ModelCandidate
 from aims_pipelines.checks.model_metrics import LESS_IS_BETTER, estimate
+from aims_pipelines.checks.shared_rows import MEASURE, comparable, shared_fraction
 from aims_pipelines.checks.wording import count, listing, percent
 from aims_pipelines.core.verdict import Finding, Status
 from aims_pipelines.records.dataset_record import DatasetRecord
@@ -42,7 +44,7 @@ def _features(candidate: ModelCandidate) -> Finding:
     used = set(candidate.estimator.features)
     found = [name for name in forbidden(candidate.record, candidate.system) if name in used]
     if not used:
-        return _finding(
+        return stated(
             "features", "columns that must not be features", Status.INCONCLUSIVE, "features are not known"
         )
     return Finding(
@@ -61,32 +63,23 @@ def _rows(candidate: ModelCandidate, trained: Profile, target: str) -> Finding:
     """How many rows of the holdout are among those that the training function got."""
     judged = candidate.holdout_profile
     if trained.row_sketch is None or judged.row_sketch is None or not judged.rows or not trained.rows:
-        return _finding(target, "shared row fraction", Status.INCONCLUSIVE, "the rows cannot be compared")
-    if not _alike(trained, judged):
-        return _finding(
+        return stated(target, MEASURE, Status.INCONCLUSIVE, "the rows cannot be compared")
+    if not comparable(trained, judged):
+        return stated(
             target,
-            "shared row fraction",
+            MEASURE,
             Status.INCONCLUSIVE,
             "training and holdout differ in columns or types, so their rows cannot be compared",
             "Give both the same columns.",
         )
     shared = shared_rows(judged.row_sketch, trained.row_sketch)
-    status = Status.INCONCLUSIVE
-    if shared.high / judged.rows <= _MOST_SHARED:
-        status = Status.PASS
-    elif shared.low / judged.rows > _MOST_SHARED:
-        status = Status.FAIL
-    return Finding(
-        target=target,
-        measure="shared row fraction",
-        status=status,
+    return shared_fraction(
+        target,
+        shared,
+        rows=judged.rows,
+        most=_MOST_SHARED,
         reason=f"{percent(shared.rows / judged.rows)} of the holdout's rows were also trained on",
-        observed=shared.rows / judged.rows,
-        limit=_MOST_SHARED,
-        interval=None if shared.exact else (shared.low / judged.rows, shared.high / judged.rows),
-        unit="fraction",
-        n=judged.rows,
-        remedy="" if status is Status.PASS else "Split the rows anew, so that none is in both.",
+        remedy="Split the rows anew, so that none is in both.",
     )
 
 
@@ -106,7 +99,7 @@ def _strongest(candidate: ModelCandidate) -> list[Finding]:
             strengths.append((strength.value, feature, strength.n))
     if not strengths:
         said = "no feature could be held against the label"
-        return [_finding("strongest feature", "strength (Cramér's V)", Status.INCONCLUSIVE, said)]
+        return [stated("strongest feature", "strength (Cramér's V)", Status.INCONCLUSIVE, said)]
     value, feature, rows = max(strengths)
     suspect = not value < _TOO_STRONG
     return [
@@ -129,7 +122,7 @@ def _metric(candidate: ModelCandidate) -> Finding:
     metric = candidate.limits.metric
     measured = estimate(metric, candidate.on_holdout)
     if not measured.known:
-        return _finding("result", _NEARNESS, Status.INCONCLUSIVE, "it cannot be measured on these rows")
+        return stated("result", _NEARNESS, Status.INCONCLUSIVE, "it cannot be measured on these rows")
     reached = measured.value
     if metric in LESS_IS_BETTER:
         spread = float(candidate.on_holdout.truth.std())
@@ -147,13 +140,3 @@ def _metric(candidate: ModelCandidate) -> Finding:
         if suspect
         else "",
     )
-
-
-def _alike(a: Profile, b: Profile) -> bool:
-    return list(a.columns) == list(b.columns) and all(
-        a.columns[name].kind is b.columns[name].kind for name in a.columns
-    )
-
-
-def _finding(target: str, measure: str, status: Status, reason: str, remedy: str = "") -> Finding:
-    return Finding(target=target, measure=measure, status=status, reason=reason, remedy=remedy)

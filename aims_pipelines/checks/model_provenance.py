@@ -1,6 +1,7 @@
 """Provenance of a model: data versions, code, records and the model's own bytes are known, and fit together."""
 
 from aims_pipelines.checks.candidate import InputVersion
+from aims_pipelines.checks.findings import stated
 from aims_pipelines.checks.model_candidate import ModelCandidate
 from aims_pipelines.checks.wording import listing
 from aims_pipelines.core.verdict import Finding, Status
@@ -27,7 +28,7 @@ def judge(candidate: ModelCandidate) -> tuple[Finding, ...]:
 
 def _data(role: str, version: InputVersion | None, dataset: str) -> Finding:
     if version is None:
-        return _finding(
+        return stated(
             role,
             "admitted version",
             Status.FAIL,
@@ -35,14 +36,14 @@ def _data(role: str, version: InputVersion | None, dataset: str) -> Finding:
             f"Materialise '{dataset}' until its gate opens, then this model again.",
         )
     if version.asset != dataset:
-        return _finding(
+        return stated(
             role,
             "admitted version",
             Status.FAIL,
             f"the {role} data is '{version.asset}', the system record says '{dataset}'",
             "Name the same dataset in the record and in the asset.",
         )
-    return _finding(
+    return stated(
         role, "admitted version", Status.PASS, f"{dataset} {version.digest[:19]}… by {version.evidence}"
     )
 
@@ -50,31 +51,31 @@ def _data(role: str, version: InputVersion | None, dataset: str) -> Finding:
 def _apart(candidate: ModelCandidate) -> Finding:
     training, holdout = candidate.training, candidate.holdout
     if training is None or holdout is None:
-        return _finding(
+        return stated(
             "holdout apart", "versions", Status.INCONCLUSIVE, "one of the two versions is not known"
         )
     if training.digest == holdout.digest:
-        return _finding(
+        return stated(
             "holdout apart",
             "versions",
             Status.FAIL,
             "the holdout holds exactly the training rows",
             "Split the data, so that the model is judged on rows that it has not seen.",
         )
-    return _finding("holdout apart", "versions", Status.PASS, "training and holdout are different versions")
+    return stated("holdout apart", "versions", Status.PASS, "training and holdout are different versions")
 
 
 def _known(target: str, value: str, absent: str, remedy: str) -> Finding:
     if value:
-        return _finding(target, "version", Status.PASS, value[:80])
-    return _finding(target, "version", Status.INCONCLUSIVE, absent, remedy)
+        return stated(target, "version", Status.PASS, value[:80])
+    return stated(target, "version", Status.INCONCLUSIVE, absent, remedy)
 
 
 def _file(candidate: ModelCandidate) -> Finding:
     estimator = candidate.estimator
     where = f"model.trusted_types of the system record '{candidate.system.id}'"
     if estimator.problem:
-        return _finding(
+        return stated(
             "model file",
             "types that nobody allowed",
             Status.FAIL,
@@ -93,10 +94,10 @@ def _file(candidate: ModelCandidate) -> Finding:
             remedy=f"Review these types; if they are harmless, list them under {where}.",
         )
     if not estimator.digest:
-        return _finding(
+        return stated(
             "model file", "types that nobody allowed", Status.INCONCLUSIVE, "its bytes are not known"
         )
-    return _finding(
+    return stated(
         "model file", "types that nobody allowed", Status.PASS, f"{estimator.digest[:19]}…, without pickle"
     )
 
@@ -104,9 +105,9 @@ def _file(candidate: ModelCandidate) -> Finding:
 def _reload(candidate: ModelCandidate) -> Finding:
     match candidate.estimator.reloads_alike:
         case True:
-            return _finding("reload", "same predictions", Status.PASS, "loaded again, it predicts the same")
+            return stated("reload", "same predictions", Status.PASS, "loaded again, it predicts the same")
         case False:
-            return _finding(
+            return stated(
                 "reload",
                 "same predictions",
                 Status.FAIL,
@@ -114,8 +115,4 @@ def _reload(candidate: ModelCandidate) -> Finding:
                 "Look for state outside the estimator, or randomness in predict.",
             )
         case None:
-            return _finding("reload", "same predictions", Status.INCONCLUSIVE, "it could not be loaded again")
-
-
-def _finding(target: str, measure: str, status: Status, reason: str, remedy: str = "") -> Finding:
-    return Finding(target=target, measure=measure, status=status, reason=reason, remedy=remedy)
+            return stated("reload", "same predictions", Status.INCONCLUSIVE, "it could not be loaded again")

@@ -1,6 +1,7 @@
 """Provenance: every hop from the declared source to the candidate is known, or the candidate is refused."""
 
 from aims_pipelines.checks.candidate import Answer, Candidate
+from aims_pipelines.checks.findings import stated
 from aims_pipelines.checks.wording import listing
 from aims_pipelines.core.verdict import Finding, Status
 from aims_pipelines.records.dataset_record import External
@@ -32,7 +33,7 @@ def _origin(candidate: Candidate) -> list[Finding]:
     if source.upstream:
         return []
     return [
-        _finding(
+        stated(
             "source",
             "declared origin",
             Status.FAIL,
@@ -48,7 +49,7 @@ def _external(external: External, content: str) -> list[Finding]:
     left_open = [name for name in ("name", "locator", "retrieved_by") if _is_open(getattr(external, name))]
     if left_open:
         return [
-            _finding(
+            stated(
                 f"{target}.{name}",
                 "declared origin",
                 Status.FAIL,
@@ -58,9 +59,9 @@ def _external(external: External, content: str) -> list[Finding]:
             for name in left_open
         ]
     if not content:
-        return [_finding(target, "declared origin", Status.FAIL, "the digest of what was loaded is unknown")]
+        return [stated(target, "declared origin", Status.FAIL, "the digest of what was loaded is unknown")]
     return [
-        _finding(
+        stated(
             target,
             "declared origin",
             Status.PASS,
@@ -72,7 +73,7 @@ def _external(external: External, content: str) -> list[Finding]:
 
 def _file(path: str, pin: str | None, digest: str) -> Finding:
     if not digest:
-        return _finding(
+        return stated(
             path,
             "source digest",
             Status.FAIL,
@@ -80,7 +81,7 @@ def _file(path: str, pin: str | None, digest: str) -> Finding:
             f"Put the file at '{path}', or correct 'source.path'.",
         )
     if pin is not None and pin != digest:
-        return _finding(
+        return stated(
             path,
             "pinned digest",
             Status.FAIL,
@@ -88,7 +89,7 @@ def _file(path: str, pin: str | None, digest: str) -> Finding:
             "Restore the pinned file, or review the new one and pin its digest in 'source.sha256'.",
         )
     how = "is the pinned one" if pin is not None else "is known"
-    return _finding(
+    return stated(
         path, "source digest", Status.PASS, f"the digest of the source file {how}: {_short(digest)}"
     )
 
@@ -101,7 +102,7 @@ def _inputs(candidate: Candidate) -> list[Finding]:
         version = admitted.get(asset)
         if version is None or not version.digest or not version.evidence or asset in candidate.missing_inputs:
             findings.append(
-                _finding(
+                stated(
                     asset,
                     "admitted input",
                     Status.FAIL,
@@ -111,14 +112,12 @@ def _inputs(candidate: Candidate) -> list[Finding]:
             )
         else:
             findings.append(
-                _finding(
-                    asset, "admitted input", Status.PASS, f"version {_short(version.digest)} was admitted"
-                )
+                stated(asset, "admitted input", Status.PASS, f"version {_short(version.digest)} was admitted")
             )
     undeclared = [asset for asset in admitted if asset not in declared]
     if undeclared:
         findings.append(
-            _finding(
+            stated(
                 "source.upstream",
                 "declared inputs",
                 Status.FAIL,
@@ -131,10 +130,10 @@ def _inputs(candidate: Candidate) -> list[Finding]:
 
 def _code(candidate: Candidate) -> Finding:
     if candidate.code_version.strip():
-        return _finding(
+        return stated(
             "code", "code version", Status.PASS, f"computed by code version {_short(candidate.code_version)}"
         )
-    return _finding(
+    return stated(
         "code",
         "code version",
         Status.FAIL,
@@ -145,14 +144,14 @@ def _code(candidate: Candidate) -> Finding:
 
 def _stated(name: str, text: str) -> Finding:
     if _is_open(text):
-        return _finding(
+        return stated(
             f"source.{name}",
             name.replace("_", " "),
             Status.FAIL,
             f"the record leaves 'source.{name}' open",
             f"State it in 'source.{name}'; 'no personal data' is a legal basis where that is so.",
         )
-    return _finding(f"source.{name}", name.replace("_", " "), Status.PASS, "stated in the record")
+    return stated(f"source.{name}", name.replace("_", " "), Status.PASS, "stated in the record")
 
 
 def _life(candidate: Candidate) -> list[Finding]:
@@ -160,7 +159,7 @@ def _life(candidate: Candidate) -> list[Finding]:
     if status not in ("expired", "erased"):
         return []
     return [
-        _finding(
+        stated(
             "status",
             "record status",
             Status.FAIL,
@@ -176,7 +175,3 @@ def _is_open(text: str) -> bool:
 
 def _short(digest: str) -> str:
     return f"{digest[:19]}…" if len(digest) > 24 else digest
-
-
-def _finding(target: str, measure: str, status: Status, reason: str, remedy: str = "") -> Finding:
-    return Finding(target=target, measure=measure, status=status, reason=reason, remedy=remedy)

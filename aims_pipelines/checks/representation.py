@@ -5,10 +5,7 @@ from collections.abc import Mapping
 from aims_pipelines.checks.candidate import Answer, Candidate, Inapplicable
 from aims_pipelines.checks.wording import count, listing, percent
 from aims_pipelines.core.verdict import Finding, Status
-from aims_pipelines.stats.profile import GroupProfile
-
-MISSING = "(missing)"
-OTHER = "(other)"
+from aims_pipelines.stats.profile import MISSING, OTHER, GroupProfile
 
 
 def judge(candidate: Candidate) -> Answer:

@@ -38,7 +38,8 @@ def pieces(candidate: Candidate, column: str) -> Iterator["pa.Array"]:
     """
     import pyarrow as pa
 
-    from aims_pipelines.measure.lowering import descend, flattened, plain, workable
+    from aims_pipelines.measure.column_types import flattened
+    from aims_pipelines.measure.lowering import descend, plain, workable
 
     try:
         batches = candidate.batches()

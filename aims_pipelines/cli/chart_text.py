@@ -3,10 +3,10 @@
 import json
 import math
 from collections.abc import Sequence
-from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from aims_pipelines.cli.answers import COLOURS
+from aims_pipelines.cli.text_console import text_console
 from aims_pipelines.core.verdict import Status
 
 if TYPE_CHECKING:
@@ -19,17 +19,11 @@ _SIGNS = {"reference": "o", "in control": "*", "signal": "X", "recovering": "+",
 
 def text(made: "Sequence[StatisticChart]", *, run_length: float, to_file: bool) -> str:
     """A small picture of each chart and what it says; coloured only on a terminal."""
-    from rich.console import Console
-
-    screen = Console()
-    width = _FILE_WIDTH if to_file or not screen.is_terminal else screen.width
-    console = Console(
-        file=StringIO(), width=width, force_terminal=screen.is_terminal and not to_file, highlight=False
-    )
+    console, written = text_console(to_file=to_file, file_width=_FILE_WIDTH)
     for item in made:
         chart = item.chart
         console.print(f"{item.statistic.text}: {len(chart.points)} windows", markup=False, style="bold")
-        for line in picture(chart, width=width):
+        for line in picture(chart, width=console.width):
             console.print(line, markup=False, soft_wrap=True)
         for point in chart.signals[-_MOST_SIGNALS:]:
             said = f"{point.value:.6g} where {point.centre:.6g} was expected ({_off(point)})"
@@ -54,9 +48,7 @@ def text(made: "Sequence[StatisticChart]", *, run_length: float, to_file: bool) 
         + (" of all charts together" if len(made) > 1 else ""),
         style="dim",
     )
-    file = console.file
-    assert isinstance(file, StringIO)  # noqa: S101 - as given above
-    return file.getvalue()
+    return written.getvalue()
 
 
 def _off(point: "Point") -> str:

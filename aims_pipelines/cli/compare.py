@@ -2,7 +2,6 @@
 
 import json
 from datetime import UTC, datetime
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +18,7 @@ from aims_pipelines.cli.answers import (
 )
 from aims_pipelines.cli.outlet import names, output_faults, pairs, patience
 from aims_pipelines.cli.terms import Terms
+from aims_pipelines.cli.text_console import text_console
 from aims_pipelines.core.errors import BadInput
 from aims_pipelines.core.verdict import Finding, Status
 
@@ -108,7 +108,7 @@ def compare(  # noqa: PLR0917 - the options of a command
             show_values=show_values,
         )
     else:
-        text = _text(comparison, notes, width=_FILE_WIDTH if out is not None else None)
+        text = _text(comparison, notes, to_file=out is not None)
     answer(text, comparison.status, out=out)
 
 
@@ -174,17 +174,12 @@ def _contribution(one: "Contribution") -> dict[str, Any]:
     }
 
 
-def _text(comparison: "Comparison", notes: tuple[str, ...], *, width: int | None) -> str:
+def _text(comparison: "Comparison", notes: tuple[str, ...], *, to_file: bool) -> str:
     """A table of all findings and, below it, what each problem says; coloured only on a terminal."""
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    screen = Console()
-    wide = width or (screen.width if screen.is_terminal else _FILE_WIDTH)
-    console = Console(
-        file=StringIO(), width=wide, force_terminal=screen.is_terminal and width is None, highlight=False
-    )
+    console, written = text_console(to_file=to_file, file_width=_FILE_WIDTH)
     table = Table(
         title=f"{comparison.current_rows:,} rows against {comparison.reference_rows:,} of the reference",
         title_justify="left",
@@ -224,9 +219,7 @@ def _text(comparison: "Comparison", notes: tuple[str, ...], *, width: int | None
     for note in notes:
         console.print(f"Note: {note}", markup=False, soft_wrap=True)
     console.print(_summary(comparison), markup=False, soft_wrap=True)
-    file = console.file
-    assert isinstance(file, StringIO)  # noqa: S101 - as given above
-    return file.getvalue()
+    return written.getvalue()
 
 
 def _carried(one: "Contribution") -> str:

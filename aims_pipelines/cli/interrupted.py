@@ -32,25 +32,16 @@ def end_abandoned(instance: "dg.DagsterInstance") -> None:
     import dagster as dg
 
     from aims_pipelines._dagster_compat import end_run
+    from aims_pipelines.storage.processes import is_alive
 
     under_way = dg.RunsFilter(
         statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.NOT_STARTED]
     )
     for run in instance.get_runs(under_way, limit=_MOST_LOOKED_AT):
         host, _, number = run.tags.get(PROCESS_TAG, "").rpartition(":")
-        if host == socket.gethostname() and number.isdecimal() and not _lives(int(number)):
+        if host == socket.gethostname() and number.isdecimal() and not is_alive(int(number)):
             end_run(
                 instance,
                 run,
                 "Its process ended before the run did. What was published before stays; run it again.",
             )
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

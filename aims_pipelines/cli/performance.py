@@ -4,7 +4,6 @@ import json
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +19,7 @@ from aims_pipelines.cli.answers import (
     answer,
 )
 from aims_pipelines.cli.outlet import names, output_faults, patience
+from aims_pipelines.cli.text_console import text_console
 from aims_pipelines.core.errors import BadInput, Fault
 from aims_pipelines.core.verdict import Finding, Status
 
@@ -172,15 +172,9 @@ def _printed(series: "PerformanceSeries", form: PageFormat, *, to_file: bool) ->
 
 def _text(series: "PerformanceSeries", *, to_file: bool) -> str:
     """A table of windows, one of groups, and what did not pass; coloured only on a terminal."""
-    from rich.console import Console
-
     from aims_pipelines.reports import performance_story as story
 
-    screen = Console()
-    wide = screen.width if screen.is_terminal and not to_file else _FILE_WIDTH
-    console = Console(
-        file=StringIO(), width=wide, force_terminal=screen.is_terminal and not to_file, highlight=False
-    )
+    console, written = text_console(to_file=to_file, file_width=_FILE_WIDTH)
     lines, groups = story.lines(series), story.group_lines(series)
     _table(console, lines)
     if groups:
@@ -210,9 +204,7 @@ def _text(series: "PerformanceSeries", *, to_file: bool) -> str:
     )
     if step := story.next_step(series):
         console.print(f"Next: {step}", markup=False, soft_wrap=True)
-    file = console.file
-    assert isinstance(file, StringIO)  # noqa: S101 - as given above
-    return file.getvalue()
+    return written.getvalue()
 
 
 def _table(console: "Console", lines: "Sequence[Line]") -> None:

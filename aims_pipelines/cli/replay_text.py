@@ -1,10 +1,10 @@
 """A replay as text for a terminal, and as Markdown for a merge request."""
 
 from collections.abc import Sequence
-from io import StringIO
 from typing import TYPE_CHECKING
 
 from aims_pipelines.cli.answers import COLOURS
+from aims_pipelines.cli.text_console import text_console
 from aims_pipelines.core.replay import Effect, Outcome
 from aims_pipelines.core.verdict import Status
 from aims_pipelines.reports import replay_story as story
@@ -21,13 +21,7 @@ _HEADINGS = ("judged", "window", "check", "what", "observed", "limit", "")
 
 def text(made: "Replay", *, to_file: bool) -> str:
     """Print a table of outcomes a dataset, what turns, and what is not known; coloured only on a terminal."""
-    from rich.console import Console
-
-    screen = Console()
-    wide = screen.width if screen.is_terminal and not to_file else _FILE_WIDTH
-    console = Console(
-        file=StringIO(), width=wide, force_terminal=screen.is_terminal and not to_file, highlight=False
-    )
+    console, written = text_console(to_file=to_file, file_width=_FILE_WIDTH)
     for item in made.datasets:
         _dataset(console, item)
     if any(window.then is not None for item in made.datasets for window in item.windows):
@@ -38,9 +32,7 @@ def text(made: "Replay", *, to_file: bool) -> str:
         style=COLOURS[made.status],
         soft_wrap=True,
     )
-    file = console.file
-    assert isinstance(file, StringIO)  # noqa: S101 - as given above
-    return file.getvalue()
+    return written.getvalue()
 
 
 def markdown(made: "Replay") -> str:

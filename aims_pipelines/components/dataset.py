@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import dagster as dg
 from pydantic import Field
 
+from aims_pipelines.assets.wrapping import source_digest
 from aims_pipelines.components.place import (
     IO_MANAGER_KEY,
     asset_key,
@@ -144,10 +145,7 @@ class GovernedDataset(dg.Component, dg.Model, dg.Resolvable):
         from aims_pipelines import __version__
 
         if self.function is not None and function is not None:
-            try:
-                return sha256_digest(inspect.getsource(function).encode())
-            except (OSError, TypeError):
-                return f"{self.function} (source not to be had)"
+            return source_digest(function) or f"{self.function} (source not to be had)"
         split = "" if self.split is None else self.split.model_dump_json()
         return sha256_digest(f"aims-pipelines {__version__} {split}".encode())
 

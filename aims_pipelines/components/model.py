@@ -1,15 +1,14 @@
 """The component of a governed model."""
 
-import inspect
 from collections.abc import Callable
 from typing import Annotated, Any
 
 import dagster as dg
 from pydantic import Field
 
+from aims_pipelines.assets.wrapping import source_digest
 from aims_pipelines.components.place import asset_key, load_function, project_folder, resources
 from aims_pipelines.components.scaffolding import ModelScaffolder
-from aims_pipelines.core.digest import sha256_digest
 
 
 @dg.scaffold_with(ModelScaffolder)
@@ -59,7 +58,7 @@ class GovernedModel(dg.Component, dg.Model, dg.Resolvable):
             key=asset_key(self.asset or record.id),
             group_name=self.group,
             description=record.purpose,
-            code_version=_code_version(self.function, function),
+            code_version=source_digest(function) or f"{self.function} (source not to be had)",
         )(_fit(function))
         return dg.Definitions(assets=[asset], resources=dict(resources(folder)))
 
@@ -69,10 +68,3 @@ def _fit(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(training)
 
     return fit
-
-
-def _code_version(reference: str, function: Callable[..., Any]) -> str:
-    try:
-        return sha256_digest(inspect.getsource(function).encode())
-    except (OSError, TypeError):
-        return f"{reference} (source not to be had)"

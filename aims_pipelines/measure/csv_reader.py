@@ -30,7 +30,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from aims_pipelines.core.errors import BadInput, Fault
-from aims_pipelines.measure.lowering import name_faults
+from aims_pipelines.measure.column_types import name_faults
 
 _BLOCK_BYTES = 1 << 22
 _HEADER_BYTES = 1 << 20

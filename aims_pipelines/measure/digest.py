@@ -24,14 +24,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from aims_pipelines.core.errors import BadInput, Fault
-from aims_pipelines.measure.lowering import (
-    fixed_width,
-    logical_type,
-    plain,
-    plain_strings,
-    text_buffers,
-    validity,
-)
+from aims_pipelines.measure.buffers import fixed_width, text_buffers, validity
+from aims_pipelines.measure.column_types import logical_type
+from aims_pipelines.measure.lowering import plain, plain_strings
 from aims_pipelines.measure.scratch import BLOCK
 
 _LONGEST = (1 << 32) - 1

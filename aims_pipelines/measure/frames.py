@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 
 from aims_pipelines.core.errors import BadInput, Fault
+from aims_pipelines.measure.column_types import flattened, name_faults
 from aims_pipelines.measure.kernel import profile_table
-from aims_pipelines.measure.lowering import flattened, name_faults
 from aims_pipelines.measure.spark import is_spark_frame, profile_spark
 from aims_pipelines.stats.profile import GroupSpec, Profile
 

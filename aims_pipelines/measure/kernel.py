@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from aims_pipelines.core.errors import BadInput, Fault
 from aims_pipelines.measure.cells import Cells, Layout, laid_out
+from aims_pipelines.measure.column_types import flattened, kind_of, logical_type
 from aims_pipelines.measure.digest import ColumnDigest, table_digest
 from aims_pipelines.measure.grouping import Fold, Grouping, group_faults
 from aims_pipelines.measure.labels import LabelCell, LabelTally
@@ -23,9 +24,6 @@ from aims_pipelines.measure.lowering import (
     Numbers,
     Texts,
     descend,
-    flattened,
-    kind_of,
-    logical_type,
     lower,
     one_array,
     plain,

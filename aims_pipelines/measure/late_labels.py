@@ -8,16 +8,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from aims_pipelines.core.errors import BadInput, Fault
+from aims_pipelines.measure.buffers import text_buffers
+from aims_pipelines.measure.column_types import kind_of, logical_type
 from aims_pipelines.measure.groupings import unknown_column
-from aims_pipelines.measure.lowering import (
-    kind_of,
-    labels_of,
-    logical_type,
-    one_array,
-    plain,
-    plain_strings,
-    text_buffers,
-)
+from aims_pipelines.measure.lowering import labels_of, one_array, plain, plain_strings
 from aims_pipelines.measure.table_files import Paths, TableFiles
 from aims_pipelines.stats.hashing import hash_texts
 

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from aims_pipelines.core.errors import BadInput, Fault
-from aims_pipelines.measure.lowering import name_faults
+from aims_pipelines.measure.column_types import name_faults
 from aims_pipelines.measure.windows import WINDOW_ROWS, Window
 
 #: Bytes a value, on average over a column chunk, up to which it is taken to be dictionary encoded.

@@ -9,8 +9,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from aims_pipelines.core.errors import BadInput, Fault
+from aims_pipelines.measure.column_types import kind_of
 from aims_pipelines.measure.kernel import Pass
-from aims_pipelines.measure.lowering import Numbers, kind_of, lower, one_array
+from aims_pipelines.measure.lowering import Numbers, lower, one_array
 from aims_pipelines.measure.table_files import Paths, TableFiles
 from aims_pipelines.measure.windows import TableWindow, Window
 from aims_pipelines.stats.merge import empty_profile, merge

@@ -8,10 +8,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from aims_pipelines.core.errors import BadInput, Fault
+from aims_pipelines.measure.column_types import kind_of, logical_type
 from aims_pipelines.measure.grouping import Grouping
 from aims_pipelines.measure.groupings import unknown_column
 from aims_pipelines.measure.late_labels import LabelValues, LateLabels, value_faults
-from aims_pipelines.measure.lowering import Numbers, kind_of, logical_type, lower, one_array
+from aims_pipelines.measure.lowering import Numbers, lower, one_array
 from aims_pipelines.measure.periods import Period, check_number, check_time, parts_by_period, period_name
 from aims_pipelines.measure.prediction_tables import Source
 from aims_pipelines.measure.windows import TableWindow, Window

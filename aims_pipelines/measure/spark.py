@@ -17,8 +17,8 @@ import pyarrow as pa
 
 from aims_pipelines import __version__
 from aims_pipelines.core.errors import BadInput, Fault
+from aims_pipelines.measure.column_types import flattened, logical_type
 from aims_pipelines.measure.kernel import Pass, profile_table
-from aims_pipelines.measure.lowering import flattened, logical_type
 from aims_pipelines.measure.serialise import from_bytes, to_bytes
 from aims_pipelines.measure.windows import WINDOW_ROWS, TableWindow
 from aims_pipelines.stats.merge import empty_profile, merge

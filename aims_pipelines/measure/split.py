@@ -6,7 +6,9 @@ import numpy as np
 import pyarrow as pa
 
 from aims_pipelines.core.errors import BadInput, Fault
-from aims_pipelines.measure.lowering import Codes, Hashes, Numbers, descend, flattened, lower, one_array
+from aims_pipelines.measure.buffers import Hashes
+from aims_pipelines.measure.column_types import flattened
+from aims_pipelines.measure.lowering import Codes, Numbers, descend, lower, one_array
 from aims_pipelines.measure.rowhash import add_codes, add_hashed, add_numbers, column_salt
 from aims_pipelines.measure.windows import Window, windows_of
 from aims_pipelines.stats.hashing import hash_labels, mix

@@ -9,9 +9,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from aims_pipelines.core.errors import BadInput, Fault
+from aims_pipelines.measure.column_types import flattened, kind_of, logical_type
 from aims_pipelines.measure.csv_reader import CsvFile
 from aims_pipelines.measure.kernel import Pass
-from aims_pipelines.measure.lowering import flattened, kind_of, logical_type
 from aims_pipelines.measure.parquet_reader import ParquetTable
 from aims_pipelines.measure.readers import CSV_SUFFIXES, PARQUET_SUFFIXES, open_table, windows_in
 from aims_pipelines.measure.windows import Window

@@ -31,11 +31,6 @@ class Control(BaseModel):
     nist_ai_rmf: tuple[str, ...] = Field(description="Related subcategories of the NIST AI RMF 1.0.")
     eu_ai_act: tuple[str, ...] = Field(description="Related articles of the EU AI Act.")
 
-    @property
-    def is_annex_a(self) -> bool:
-        """Whether it is a control of Annex A rather than a clause."""
-        return self.id.startswith("A.")
-
 
 @cache
 def catalogue() -> Mapping[str, Control]:

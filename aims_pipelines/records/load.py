@@ -21,7 +21,7 @@ from aims_pipelines.records.crosscheck import cross_check
 from aims_pipelines.records.dataset_record import DatasetRecord
 from aims_pipelines.records.document import MOST_BYTES, Document, parse
 from aims_pipelines.records.likeness import resolve
-from aims_pipelines.records.policy_record import Limits, ModelLimits, PolicyRecord, Stage
+from aims_pipelines.records.policy_record import Limits, ModelLimits, PolicyRecord
 from aims_pipelines.records.system_record import SystemRecord
 from aims_pipelines.records.validation import Placed, did_you_mean, validate
 
@@ -122,10 +122,6 @@ class Records:
                 )
             )
         return policy
-
-    def stage(self, check: str, policy_id: str) -> Stage:
-        """How strictly a policy enforces a check; ``block`` where it says nothing."""
-        return self.policy(policy_id).stages.get(check, Stage.BLOCK)
 
     def digest_for_dataset(self, dataset_id: str) -> str:
         """Digest of all that a dataset is judged by: its record, its policy and its expectation suites."""

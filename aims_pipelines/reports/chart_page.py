@@ -9,6 +9,7 @@ from aims_pipelines.core.verdict import Status
 from aims_pipelines.measure.charting import StatisticChart, status_of
 from aims_pipelines.reports.chart_picture import chart_picture
 from aims_pipelines.reports.drift_page import environment
+from aims_pipelines.reports.markup import safe_svg
 from aims_pipelines.stats.control_charts import ChartKind, Point, State
 from aims_pipelines.stats.expressions import FORMS
 
@@ -92,15 +93,13 @@ def _rests_on(made: Sequence[StatisticChart]) -> str:
 
 
 def _chart(item: StatisticChart) -> dict[str, Any]:
-    from markupsafe import Markup
-
     chart = item.chart
     picture = chart_picture(chart, title=item.statistic.text)
     return {
         "title": item.statistic.text,
         "sentence": f"{FORMS[item.statistic.measure][1].capitalize()}: {chart.reason}.",
         "remedy": chart.remedy,
-        "picture": Markup(picture) if picture else "",  # noqa: S704 - our own SVG; every text in it is escaped
+        "picture": safe_svg(picture) if picture else "",
         "notes": chart.notes,
         "rows": [_row(point) for point in reversed(chart.points[-_MOST_ROWS:])],
         "more": max(0, len(chart.points) - _MOST_ROWS),

@@ -9,6 +9,7 @@ from aims_pipelines.core.verdict import Status
 from aims_pipelines.measure.comparison import Comparison
 from aims_pipelines.reports import drift_story as story
 from aims_pipelines.reports.heatmaps import FEWEST_IN_A_CELL, pair_plot
+from aims_pipelines.reports.markup import safe_svg
 from aims_pipelines.reports.overlays import Bar, bars, percent, values_plot
 from aims_pipelines.stats.attribution import LABEL_SHIFT, RELATION, Contribution
 from aims_pipelines.stats.banding import level_order
@@ -127,8 +128,6 @@ def _card(
 
 
 def _plot(comparison: Comparison, place: story.Placed, *, named: bool, show_values: bool) -> Any:
-    from markupsafe import Markup
-
     if place.subject == "dependence":
         svg = _pair(comparison, place.column, show_values=show_values)
     elif place.subject == "sizes":
@@ -144,7 +143,7 @@ def _plot(comparison: Comparison, place: story.Placed, *, named: bool, show_valu
             )
         else:
             svg = values_plot(before, after, named=named)
-    return Markup(svg)  # noqa: S704 - our own SVG; every text in it is escaped
+    return safe_svg(svg)
 
 
 def _pair(comparison: Comparison, name: str, *, show_values: bool) -> str:

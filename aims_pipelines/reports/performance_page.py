@@ -1,19 +1,17 @@
 """A model in service as one self-contained HTML page: what was measured, what is estimated, what labels say."""
 
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aims_pipelines.core.verdict import Status
 from aims_pipelines.reports import performance_story as story
 from aims_pipelines.reports.chart_picture import chart_picture
 from aims_pipelines.reports.drift_page import environment
+from aims_pipelines.reports.markup import safe_svg
 from aims_pipelines.reports.performance_plot import MOST_WINDOWS, Mark, performance_plot, swatch
 from aims_pipelines.stats.performance_series import PerformanceSeries
 from aims_pipelines.stats.realised_performance import Measure
 from aims_pipelines.stats.window_performance import WindowPerformance
-
-if TYPE_CHECKING:
-    from markupsafe import Markup
 
 _MOST_GROUP_LINES = 200
 _WORDS = {
@@ -58,12 +56,12 @@ def performance_page(series: PerformanceSeries, *, day: date) -> str:
             tolerance=f"{100 * series.tolerance:g}",
             coverage=f"{100 * series.coverage:g}",
             charted=_HEADINGS.get(series.charted, series.charted.value.capitalize()),
-            picture=_safe(_picture(series)),
-            chart=_safe(chart_picture(series.chart, title=series.charted.value))
+            picture=safe_svg(_picture(series)),
+            chart=safe_svg(chart_picture(series.chart, title=series.charted.value))
             if series.chart is not None and series.chart_tells
             else "",
             chart_reason=series.chart.reason if series.chart is not None else "",
-            legend=[(_safe(swatch(kind)), words) for kind, words in _LEGEND],
+            legend=[(safe_svg(swatch(kind)), words) for kind, words in _LEGEND],
             hidden=max(0, len(series.windows) - MOST_WINDOWS),
             measures=[_HEADINGS.get(measure, measure.value.capitalize()) for measure in story.SHOWN],
             lines=[_row(line) for line in story.lines(series)],
@@ -123,9 +121,3 @@ def _picture(series: PerformanceSeries) -> str:
 
 def _flagged(window: WindowPerformance) -> bool:
     return any(finding.status is Status.FAIL for finding in window.findings)
-
-
-def _safe(svg: str) -> "Markup":
-    from markupsafe import Markup
-
-    return Markup(svg)  # noqa: S704 - our own SVG; every text in it is escaped

@@ -2,17 +2,15 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aims_pipelines.core.replay import Answer, Basis, Effect, Outcome, Window
 from aims_pipelines.core.verdict import Status
 from aims_pipelines.reports import replay_story as story
 from aims_pipelines.reports.drift_page import environment
+from aims_pipelines.reports.markup import safe_svg
 from aims_pipelines.reports.timeline import MOST_COLUMNS, Mark, Row, swatch, timeline
 from aims_pipelines.stats.replay import DatasetReplay, Replay
-
-if TYPE_CHECKING:
-    from markupsafe import Markup
 
 _MOST_DATASETS = 30
 _MOST_TURNS = 60
@@ -60,7 +58,7 @@ def replay_page(made: Replay) -> str:
             datasets=[_dataset(item) for item in told[:_MOST_DATASETS]],
             more=[item.dataset for item in told[_MOST_DATASETS:]],
             silent=[item.dataset for item in made.datasets if not item.windows],
-            legend=[(_safe(swatch(mark)), _WORDS[mark]) for mark in Mark if mark is not Mark.NONE],
+            legend=[(safe_svg(swatch(mark)), _WORDS[mark]) for mark in Mark if mark is not Mark.NONE],
         )
     )
 
@@ -78,7 +76,7 @@ def _dataset(item: DatasetReplay) -> dict[str, Any]:
         "period": story.period(item.windows),
         "windows": story.windows(len(item.windows)),
         "changes": item.changes,
-        "picture": _safe(_picture(item, rows)),
+        "picture": safe_svg(_picture(item, rows)),
         "shared": -(-len(item.windows) // MOST_COLUMNS) if len(item.windows) > MOST_COLUMNS else 0,
         "headings": [_WORDS[mark] for mark in shown],
         "tallies": [
@@ -133,9 +131,3 @@ def _of_answer(answer: Answer) -> Mark:
     if not answer.gates:
         return Mark.WARNED
     return Mark.FAIL if answer.status is Status.FAIL else Mark.INCONCLUSIVE
-
-
-def _safe(svg: str) -> "Markup":
-    from markupsafe import Markup
-
-    return Markup(svg)  # noqa: S704 - our own SVG; every text in it is escaped

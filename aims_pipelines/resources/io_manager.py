@@ -6,6 +6,7 @@ from typing import Any, get_args, get_origin
 
 import dagster as dg
 
+from aims_pipelines._dagster_compat import metadata_value
 from aims_pipelines.core.errors import AimsError, BadInput, Fault
 from aims_pipelines.resources.aims import AimsResource
 
@@ -58,7 +59,7 @@ class DatasetIOManager(dg.ConfigurableIOManager):
                 )
             )
         store = self.aims.project.store
-        store.stage(str(_plain(dataset)), str(_plain(digest)), to_arrow(obj))
+        store.stage(str(metadata_value(dataset)), str(metadata_value(digest)), to_arrow(obj))
 
     def _read(self, context: dg.InputContext) -> Any:
         key = context.asset_key.to_user_string()
@@ -113,8 +114,3 @@ def _told() -> Iterator[None]:
         yield
     except AimsError as error:
         raise dg.Failure(description=str(error), metadata={"aims/outcome": "bad input"}) from error
-
-
-def _plain(value: Any) -> Any:
-    """The value inside Dagster's metadata wrapper, if it is wrapped."""
-    return getattr(value, "value", value)

@@ -103,12 +103,11 @@ class MlflowRegistry:
 
     Args:
         tracking_uri: Tracking server or database, such as ``http://…`` or ``sqlite:///…``.
-        registry_uri: Registry, where it is not the tracking server.
         artifact_location: Where a new experiment keeps its files; empty for the server's own choice.
     """
 
-    def __init__(self, *, tracking_uri: str, registry_uri: str = "", artifact_location: str = "") -> None:
-        self._mlflow = MlflowConnection(tracking_uri=tracking_uri, registry_uri=registry_uri or tracking_uri)
+    def __init__(self, *, tracking_uri: str, artifact_location: str = "") -> None:
+        self._mlflow = MlflowConnection(tracking_uri)
         self._artifacts = artifact_location
 
     def check_reachable(self) -> None:
@@ -128,12 +127,11 @@ class MlflowRegistry:
         key: RunKey,
         evidence: str,
         facts: RunFacts,
-        alias: str = CHALLENGER,
     ) -> RegisteredVersion:
         """Make a version of the package: its bytes, card and version appear together or not at all.
 
         The files are uploaded into the run of ``key`` and read back; only then is the version created, in one
-        request that carries its digests; then the alias is set. Until the version is created nothing is
+        request that carries its digests; then the alias ``challenger`` is set. Until the version is created nothing is
         registered, and a second call with the same package after any interruption ends with one version.
 
         Args:
@@ -142,7 +140,6 @@ class MlflowRegistry:
             key: Names the run.
             evidence: Ledger entry that holds the passing judgement of exactly this package.
             facts: What the run shows besides files.
-            alias: Alias to set on the version, in lower case.
 
         Raises:
             StoreUnavailable: MLflow did not answer, or what it stored is not what was sent.
@@ -169,16 +166,16 @@ class MlflowRegistry:
                     description=facts.description[:_LONGEST_DESCRIPTION] or None,
                 )
                 version = _described(created)
-        return self.finish(version, alias=alias)
+        return self.finish(version)
 
     def versions_of_run(self, name: str, key: RunKey) -> tuple[RegisteredVersion, ...]:
         """Versions that the run of ``key`` has registered so far, oldest first."""
         return tuple(item for item in self._versions(name) if item.run_key == str(key))
 
-    def finish(self, version: RegisteredVersion, *, alias: str = CHALLENGER) -> RegisteredVersion:
+    def finish(self, version: RegisteredVersion) -> RegisteredVersion:
         """Do what is left of a registration that was interrupted after the version was created."""
         with self._mlflow.session("register a model in") as client:
-            client.set_registered_model_alias(version.name, alias.lower(), str(version.number))
+            client.set_registered_model_alias(version.name, CHALLENGER, str(version.number))
             client.set_terminated(version.run_id, status="FINISHED")
             return _described(client.get_model_version(version.name, str(version.number)))
 

@@ -27,16 +27,14 @@ _importing = threading.Lock()
 
 
 class MlflowConnection:
-    """Talk to one tracking server and one registry.
+    """Talk to one tracking server, which is the registry, too.
 
     Args:
         tracking_uri: Tracking server or database, such as ``http://…`` or ``sqlite:///…``.
-        registry_uri: Registry; may be the same.
     """
 
-    def __init__(self, *, tracking_uri: str, registry_uri: str) -> None:
+    def __init__(self, tracking_uri: str) -> None:
         self.tracking_uri = tracking_uri
-        self.registry_uri = registry_uri
 
     @contextmanager
     def session(self, doing: str) -> Iterator["MlflowClient"]:
@@ -91,20 +89,19 @@ class MlflowConnection:
 
     @cached_property
     def _client(self) -> "MlflowClient":
-        for uri in dict.fromkeys((self.tracking_uri, self.registry_uri)):
-            self._wait_for(uri)
+        self._wait_for(self.tracking_uri)
         load_mlflow()
         from mlflow.tracking import MlflowClient
 
         logger = logging.getLogger("mlflow.store.db.utils")
         if logger.level == logging.NOTSET:
             logger.setLevel(logging.WARNING)  # that its tables are made or updated is no news to a user
-        return MlflowClient(tracking_uri=self.tracking_uri, registry_uri=self.registry_uri)
+        return MlflowClient(tracking_uri=self.tracking_uri, registry_uri=self.tracking_uri)
 
     def _repository(self, uri: str) -> Any:
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-        return get_artifact_repository(uri, tracking_uri=self.tracking_uri, registry_uri=self.registry_uri)
+        return get_artifact_repository(uri, tracking_uri=self.tracking_uri, registry_uri=self.tracking_uri)
 
     def _wait_for(self, uri: str) -> None:
         """Ask a server whether it is there: MLflow's own retries would take minutes to give up."""

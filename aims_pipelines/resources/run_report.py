@@ -3,9 +3,11 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
+
+from aims_pipelines._dagster_compat import metadata_value
 
 if TYPE_CHECKING:
     from dagster_shared.error import SerializableErrorInfo
@@ -87,14 +89,14 @@ def report_run(instance: dg.DagsterInstance, run_id: str, assets: Sequence[str])
         ):
             steps.setdefault(event.step_key, []).append(event.asset_key.to_user_string())
         elif event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION and event.asset_key is not None:
-            number = _plain(event.materialization.metadata.get("aims/version"))
+            number = metadata_value(event.materialization.metadata.get("aims/version"))
             outcomes[event.asset_key.to_user_string()] = (
                 f"published as version {number}" if number is not None else "materialised",
                 "",
             )
         elif event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             evaluation = event.asset_check_evaluation_data
-            status = _plain(evaluation.metadata.get("aims/status")) or (
+            status = metadata_value(evaluation.metadata.get("aims/status")) or (
                 "pass" if evaluation.passed else "fail"
             )
             checks.setdefault(evaluation.asset_key.to_user_string(), []).append(
@@ -133,14 +135,17 @@ def _refused(event: dg.DagsterEvent) -> dict[str, tuple[str, str]]:
     """Outcome and message of each asset of a failed step of several; empty for a step of one."""
     data = event.step_failure_data
     told = data.user_failure_data.metadata.get("aims/refused") if data.user_failure_data is not None else None
-    return {name: (str(outcome), str(message)) for name, (outcome, message) in (_plain(told) or {}).items()}
+    return {
+        name: (str(outcome), str(message))
+        for name, (outcome, message) in (metadata_value(told) or {}).items()
+    }
 
 
 def _failure(event: dg.DagsterEvent) -> tuple[str, str]:
     """Outcome and message of a failed step: a gate's own words, or the kind of error in the user's code."""
     data = event.step_failure_data
     if data.user_failure_data is not None:
-        outcome = _plain(data.user_failure_data.metadata.get("aims/outcome")) or "error"
+        outcome = metadata_value(data.user_failure_data.metadata.get("aims/outcome")) or "error"
         return str(outcome), data.user_failure_data.description or ""
     told = _told(data.error)
     if not told:
@@ -158,7 +163,3 @@ def _told(error: "SerializableErrorInfo | None") -> str:
     own = [frame for frame in frames if not any(mark in frame for mark in _NOT_THE_USERS)] or frames
     place = f" ({own[-1].replace('File ', '')})" if own else ""
     return f"{error.message.strip()}{place}"
-
-
-def _plain(value: Any) -> Any:
-    return getattr(value, "value", value)

@@ -10,19 +10,19 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from aims_pipelines._dagster_compat import AssetCheckEvaluation
+from aims_pipelines._dagster_compat import AssetCheckEvaluation, metadata_value
 from aims_pipelines.core.errors import BadInput, LedgerBroken
 from aims_pipelines.core.verdict import Status
 from aims_pipelines.resources.aims import AimsResource
+from aims_pipelines.resources.asset_metadata import DATASET_METADATA
 
 if TYPE_CHECKING:
     from aims_pipelines.resources.project import Project
 
-DATASET_METADATA = "aims/dataset"
 _MOST_PER_TICK = 200
 _ENTRY = re.compile(r"e-\d{1,15}")
 
@@ -93,7 +93,7 @@ def unadmitted(records: Sequence[dg.EventLogRecord], *, dataset: str, project: "
         event = record.asset_materialization
         if event is None:
             continue
-        evidence = _plain(event.metadata.get("aims/evidence"))
+        evidence = metadata_value(event.metadata.get("aims/evidence"))
         version = (event.tags or {}).get("dagster/data_version", "")
         reason = _shortcoming(evidence, version, dataset=dataset, project=project)
         if reason:
@@ -154,7 +154,3 @@ def _open_cases(found: Sequence[Unadmitted], project: "Project", *, at: datetime
             for item in found
         ]
     )
-
-
-def _plain(value: Any) -> Any:
-    return getattr(value, "value", value)

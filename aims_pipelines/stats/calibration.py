@@ -18,6 +18,8 @@ from aims_pipelines.stats.intervals import crossing, quantile, simultaneous
 
 Floats = NDArray[np.float64]
 
+_BINS = 10
+
 # Beyond these a probability is taken as certain, which no shift of the log-odds would move.
 _SURE = 1e-6
 _SHIFTS = (-40.0, 40.0)
@@ -55,14 +57,14 @@ class GroupCalibration:
     interval: Interval
 
 
-def calibration_bins(labels: Floats, scores: Floats, *, bins: int = 10) -> tuple[CalibrationBin, ...]:
-    """Cut rows into bins of about equal size by score; rows with equal scores stay together."""
+def calibration_bins(labels: Floats, scores: Floats) -> tuple[CalibrationBin, ...]:
+    """Cut rows into 10 bins of about equal size by score; rows with equal scores stay together."""
     order = np.argsort(scores, kind="stable")
     ordered, positive = scores[order], labels[order]
     cuts = {0, len(ordered)}
-    for index in range(1, bins):
+    for index in range(1, _BINS):
         cuts.add(
-            int(np.searchsorted(ordered, ordered[index * len(ordered) // bins], side="left"))
+            int(np.searchsorted(ordered, ordered[index * len(ordered) // _BINS], side="left"))
             if len(ordered)
             else 0
         )
@@ -78,8 +80,8 @@ def calibration_bins(labels: Floats, scores: Floats, *, bins: int = 10) -> tuple
     )
 
 
-def calibration_error(labels: Floats, scores: Floats, *, bins: int = 10) -> Estimate:
-    """Expected calibration error: mean distance between predicted probability and observed share, over bins.
+def calibration_error(labels: Floats, scores: Floats) -> Estimate:
+    """Expected calibration error: mean distance between predicted probability and observed share, over 10 bins.
 
     Noise alone makes the figure larger than the truth, so that the interval reaches down to 0 for a perfectly
     calibrated model and lies lower than the figure would suggest. It inverts the test that every bin is off by the same
@@ -92,7 +94,7 @@ def calibration_error(labels: Floats, scores: Floats, *, bins: int = 10) -> Esti
     """
     if len(labels) == 0 or not _usable(labels, scores):
         return unknown(len(labels))
-    cut = calibration_bins(labels, scores, bins=bins)
+    cut = calibration_bins(labels, scores)
     total = sum(item.rows for item in cut)
     weights = np.array([item.rows / total for item in cut])
     rows = np.array([float(item.rows) for item in cut])

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aims_pipelines.stats.pairs import merge_axes
-from aims_pipelines.stats.profile import Axis, Kind, PairTable
+from aims_pipelines.stats.profile import MISSING, OTHER, Axis, Kind, PairTable
 from aims_pipelines.stats.shifts import CORRELATION_PER_TOTAL_VARIATION, FIRST, Shift, Shifts
 from aims_pipelines.stats.tails import Floats, chi_square, normal
 
@@ -222,7 +222,7 @@ def _cut(axis: Axis, before: Floats, after: Floats, *, levels: int, by_rank: boo
     scored[-1] = False
     if axis.kind is Kind.CATEGORICAL and len(names) != 2:
         scored[:] = False
-    return _Cut(before=shares, after=moved, names=(*names, "(missing)"), scored=scored)
+    return _Cut(before=shares, after=moved, names=(*names, MISSING), scored=scored)
 
 
 def _frequent(axis: Axis, counts: Floats, levels: int) -> tuple[NDArray[np.intp], tuple[str, ...]]:
@@ -233,7 +233,7 @@ def _frequent(axis: Axis, counts: Floats, levels: int) -> tuple[NDArray[np.intp]
     level = np.full(len(counts), len(kept), np.intp)
     level[kept] = np.arange(len(kept))
     named = [axis.labels[place] if axis.labels is not None else f"bucket {place}" for place in kept.tolist()]
-    return level, (*named, "(other)") if len(kept) < len(counts) else tuple(named)
+    return level, (*named, OTHER) if len(kept) < len(counts) else tuple(named)
 
 
 def _parts(axis: Axis, counts: Floats, levels: int) -> tuple[NDArray[np.intp], tuple[str, ...]]:

@@ -76,17 +76,6 @@ def total_variation(before: Floats, after: Floats) -> float:
     return float(0.5 * np.abs(p - q).sum())
 
 
-def hellinger(before: Floats, after: Floats) -> float:
-    """Hellinger distance of the shares, in [0, 1]; NaN where a window is empty.
-
-    Source:
-        Hellinger (1909), Journal für die reine und angewandte Mathematik 136:210-271; normed by the root
-        of 2.
-    """
-    p, q = _normal(before), _normal(after)
-    return float(np.sqrt(0.5 * np.square(np.sqrt(p) - np.sqrt(q)).sum()))
-
-
 def jensen_shannon(before: Floats, after: Floats) -> float:
     """Jensen-Shannon distance of the shares, the root of the divergence to base 2.
 

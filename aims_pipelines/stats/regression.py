@@ -10,6 +10,8 @@ from aims_pipelines.stats.intervals import student
 
 Floats = NDArray[np.float64]
 
+_BINS = 10
+
 
 def mean_absolute_error(truth: Floats, predicted: Floats) -> Estimate:
     """Mean distance between prediction and outcome, in the outcome's unit."""
@@ -67,13 +69,13 @@ def absolute_gain(truth: Floats, predicted: Floats, trivial: float) -> Estimate:
     return mean(np.abs(truth - trivial) - np.abs(truth - predicted))
 
 
-def outcome_bins(truth: Floats, predicted: Floats, *, bins: int = 10) -> tuple[tuple[float, Estimate], ...]:
-    """Cut rows into bins of about equal size by prediction: the mean prediction, and the mean outcome, of each.
+def outcome_bins(truth: Floats, predicted: Floats) -> tuple[tuple[float, Estimate], ...]:
+    """Cut rows into 10 bins of about equal size by prediction: the mean prediction, and the mean outcome, of each.
 
     Bins in which the outcome does not vary are left out, as nothing tells how sure their mean is.
     """
     order = np.argsort(predicted, kind="stable")
-    parts = [part for part in np.array_split(order, bins) if len(part) > 1]
+    parts = [part for part in np.array_split(order, _BINS) if len(part) > 1]
     measured = ((float(predicted[part].mean()), mean(truth[part])) for part in parts)
     return tuple((predicted_mean, outcome) for predicted_mean, outcome in measured if outcome.known)
 

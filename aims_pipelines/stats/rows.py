@@ -7,6 +7,8 @@ import numpy as np
 
 from aims_pipelines.stats.profile import UNBOUNDED, RowSketch
 
+_Z = 2.5758293035489004  # standard normal quantile of a two-sided interval of 99 %
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowCount:
@@ -14,7 +16,7 @@ class RowCount:
 
     Args:
         rows: Rows; an estimate unless exact.
-        low: Lower end of the interval.
+        low: Lower end of the interval, of 99 %.
         high: Upper end of the interval.
         exact: Whether every row was counted; then all three are the same.
     """
@@ -25,32 +27,30 @@ class RowCount:
     exact: bool
 
 
-def duplicate_rows(sketch: RowSketch, rows: int, *, z: float = 2.5758293035489004) -> RowCount:
+def duplicate_rows(sketch: RowSketch, rows: int) -> RowCount:
     """Count the rows that repeat an earlier row.
 
     Args:
         sketch: Row (or key) hashes of the table.
         rows: Rows of the table.
-        z: Standard normal quantile of the interval; the default covers 99 %.
 
     Returns:
-        Rows in excess of distinct ones. Exact up to ``ROW_CAP`` distinct rows; above it the interval is that
-        of a Poisson-thinned sum over the sampled rows, whose share is the sketch's threshold in the range of
+        Rows in excess of distinct ones. Exact up to ``ROW_CAP`` distinct rows; above it the interval of 99 % is
+        that of a Poisson-thinned sum over the sampled rows, whose share is the sketch's threshold in the range of
         hashes. Zero found in the sample still has an upper end.
 
     Source:
         Cohen, Kaplan (2007), PODC: bottom-k sketches as a uniform sample of distinct items.
     """
-    return _scaled(np.maximum(sketch.counts - 1, 0), sketch, rows, z)
+    return _scaled(np.maximum(sketch.counts - 1, 0), sketch, rows)
 
 
-def shared_rows(a: RowSketch, b: RowSketch, *, z: float = 2.5758293035489004) -> RowCount:
+def shared_rows(a: RowSketch, b: RowSketch) -> RowCount:
     """Count the rows of ``a`` that occur in ``b`` too.
 
     Args:
         a: Row (or key) hashes of the table whose rows are counted.
         b: Row (or key) hashes of the other table, hashed over the same columns.
-        z: Standard normal quantile of the interval; the default covers 99 %.
 
     Returns:
         Rows of ``a``, repeats included. Exact while both sketches are; otherwise as in
@@ -62,12 +62,10 @@ def shared_rows(a: RowSketch, b: RowSketch, *, z: float = 2.5758293035489004) ->
         both &= a.hashes < np.uint64(threshold)
     common = RowSketch(threshold=threshold, hashes=a.hashes[both], counts=a.counts[both])
     limit = float(a.counts.sum()) if a.threshold >= UNBOUNDED else math.inf
-    return _scaled(common.counts, common, limit, z)
+    return _scaled(common.counts, common, limit)
 
 
-def _scaled(
-    found: "np.ndarray[tuple[int], np.dtype[np.int64]]", sketch: RowSketch, limit: float, z: float
-) -> RowCount:
+def _scaled(found: "np.ndarray[tuple[int], np.dtype[np.int64]]", sketch: RowSketch, limit: float) -> RowCount:
     total = float(found.sum())
     if sketch.threshold >= UNBOUNDED:
         return RowCount(rows=total, low=total, high=total, exact=True)
@@ -75,9 +73,9 @@ def _scaled(
     # Each distinct row is in the sample with probability `share`, with all of its repeats; the largest number
     # of repeats seen (at least one) weighs the unseen.
     squares = float((found.astype(np.float64) ** 2).sum())
-    spread = z * math.sqrt(max(squares, 0.0)) * math.sqrt(1.0 - share)
+    spread = _Z * math.sqrt(max(squares, 0.0)) * math.sqrt(1.0 - share)
     heaviest = float(found.max()) if len(found) else 1.0
-    unseen = z * z * max(heaviest, 1.0)
+    unseen = _Z * _Z * max(heaviest, 1.0)
     low = max(total, (total - spread) / share)
     high = min((total + spread + unseen) / share, limit)
     return RowCount(rows=min(total / share, limit), low=min(low, limit), high=max(high, total), exact=False)

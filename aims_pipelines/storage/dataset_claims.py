@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from aims_pipelines.core.errors import AimsError, GateRefused
 from aims_pipelines.storage.dataset_tables import claims
+from aims_pipelines.storage.processes import is_alive
 
 if TYPE_CHECKING:
     from aims_pipelines.storage.database import Database
@@ -121,12 +122,4 @@ def _is_live(claim: Any) -> bool:
     """Whether the process behind a claim may still be writing."""
     if datetime.now(UTC) - datetime.fromisoformat(claim.claimed_at) > LAPSES_AFTER:
         return False
-    if claim.host != socket.gethostname():
-        return True
-    try:
-        os.kill(claim.pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return claim.host != socket.gethostname() or is_alive(claim.pid)

@@ -246,7 +246,7 @@ defs = dg.Definitions(assets=[orders], resources=resources)
     )
     quiet, loud = aims("materialize", cwd=folder), aims("materialize", cwd=folder, AIMS_TRACEBACK="1")
     assert (quiet.returncode, loud.returncode) == (2, 2)
-    assert "ModuleNotFoundError at aims_pipelines/cli/run_table.py:" in quiet.stderr
+    assert "ModuleNotFoundError at aims_pipelines/cli/materialize.py:" in quiet.stderr
     assert "This was not expected" in quiet.stderr
     assert "Traceback" not in quiet.stderr
     assert "halted" not in quiet.stderr, "the words of an error may quote values"

@@ -118,7 +118,6 @@ def test_a_window_without_values_has_no_distance():
     before, after = distances.shares(empty, some)
     for share_measure in (
         distances.total_variation,
-        distances.hellinger,
         distances.jensen_shannon,
         distances.population_stability_index,
     ):
@@ -137,9 +136,6 @@ def test_distances_between_shares_agree_with_their_definitions_elsewhere(pairs):
     p, q = before / before.sum(), after / after.sum()
     assert distances.jensen_shannon(before, after) == pytest.approx(jensenshannon(p, q, base=2), abs=1e-7)
     assert distances.total_variation(before, after) == pytest.approx(1.0 - np.minimum(p, q).sum(), abs=1e-9)
-    assert distances.hellinger(before, after) == pytest.approx(
-        math.sqrt(max(0.0, 1.0 - np.sqrt(p * q).sum())), abs=1e-7
-    )
     both = before + after > 0
     if both.sum() > 1:
         statistic, _, freedom, _ = chi2_contingency([before[both], after[both]], correction=False)
@@ -195,7 +191,7 @@ def test_named_and_hashed_categories_meet():
 def test_distances_agree_with_evidently_on_the_same_cells():
     pd = pytest.importorskip("pandas")
     pytest.importorskip("evidently")
-    from evidently.legacy.calculations.stattests import hellinger_distance, jensenshannon, psi
+    from evidently.legacy.calculations.stattests import jensenshannon, psi
     from evidently.legacy.calculations.stattests import wasserstein_distance_norm as theirs_normed
     from evidently.legacy.core import ColumnType
 
@@ -218,8 +214,5 @@ def test_distances_agree_with_evidently_on_the_same_cells():
     b = labels[rng.choice(4, 6000, p=[0.3, 0.3, 0.2, 0.2])]
     cells = distances.shares(column(a.tolist()), column(b.tolist()))
     series = (pd.Series(a), pd.Series(b), ColumnType.Categorical, 0.1)
-    assert distances.hellinger(*cells) == pytest.approx(
-        hellinger_distance._hellinger_distance(*series)[0], rel=1e-6
-    )
     assert distances.population_stability_index(*cells) == pytest.approx(psi._psi(*series)[0], rel=0.002)
     assert distances.jensen_shannon(*cells) == pytest.approx(jensenshannon._jensenshannon(*series)[0] / root)
