@@ -1,10 +1,11 @@
 """Whether two columns depend on each other otherwise than before, beyond what each has changed by itself.
 
-Both windows' tables of a pair are put on at most ``LEVELS`` by ``LEVELS`` common cells: numbers in the reference's
-eighths, categories by the most frequent. Where only the columns have shifted, the chance that a row of a cell belongs
-to the current window is, in log odds, a sum of a term of its row and one of its column; that fit takes both windows as
-samples. What it leaves over is a change of the dependence, asked for twice: does the product of ranks go with the
-current window (the correlation has changed), and do the cells together (any other change, by chi-square)?
+Both windows' tables of a pair are put on common cells: numbers in the reference's eighths, categories by the most
+frequent, as many as make at most ``CELLS`` cells; what the rest of them do among themselves is not seen. Where only the
+columns have shifted, the chance that a row of a cell belongs to the current window is, in log odds, a sum of a term of
+its row and one of its column; that fit takes both windows as samples. What it leaves over is a change of the
+dependence, asked for twice: does the product of ranks go with the current window (the correlation has changed), and do
+the cells together (any other change, by chi-square)?
 
 A column of numbers that was merely rescaled leaves something over too, because the cells are then other parts of it. So
 numbers are also cut at equal shares of each window, where such a change makes no difference, and a change of the
@@ -28,6 +29,10 @@ from aims_pipelines.stats.tails import Floats, chi_square, normal
 #: Most levels of a column, missing values not counted; fewer where a cell would hold less than so many rows.
 LEVELS = 8
 _ROWS_OF_A_CELL = 20.0
+#: Most cells where a column has more categories than that.
+CELLS = 2 * LEVELS**2
+#: Rows of the smaller window from which on more of them make no more cells.
+FINEST_FROM = CELLS * _ROWS_OF_A_CELL
 #: Fewest rows of a cell that the smaller window expects.
 _FEWEST_EXPECTED = 5.0
 #: Fewest rows of both windows together for a level of its own.
@@ -46,12 +51,14 @@ class Grid:
         after: The same of the current window.
         names: Name of each level of either column, for people: an interval, a category, or ``(missing)``.
         scored: Whether the levels of either column have an order, or are two, missing values and others apart.
+        mixed: Which levels of either column hold several categories, whose changes among them no cell shows.
     """
 
     before: Floats
     after: Floats
     names: tuple[tuple[str, ...], tuple[str, ...]]
     scored: tuple[NDArray[np.bool_], NDArray[np.bool_]]
+    mixed: tuple[NDArray[np.bool_], NDArray[np.bool_]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +69,7 @@ class _Cut:
     after: Floats
     names: tuple[str, ...]
     scored: NDArray[np.bool_]
+    mixed: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +81,7 @@ class _Left:
     moved: float  # most rows that may lie in other cells, as a share: half the root of the noncentrality's estimate
     correlation: float
     deviation: float  # standard deviation of the correlation by sampling; 0 where there is none to ask for
-    outside: float  # share of the rows in cells too small to judge
+    outside: float  # share of the rows in cells too small to judge, or of several categories
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,11 +113,17 @@ def grids(reference: PairTable, current: PairTable) -> list[Grid]:
         np.add.at(counts, (merged[0][1][side][:, None], merged[1][1][side][None, :]), table.counts)
         tables.append(counts)
     before, after = tables
-    levels = levels_for(min(float(table.sum()) for table in tables))
+    levels = _levels([axis for axis, _ in merged], min(float(table.sum()) for table in tables))
     found: list[Grid] = []
     for by_rank in (False, True):
         cuts = [
-            _cut(axis, before.sum(axis=1 - place), after.sum(axis=1 - place), levels=levels, by_rank=by_rank)
+            _cut(
+                axis,
+                before.sum(axis=1 - place),
+                after.sum(axis=1 - place),
+                levels=levels[place],
+                by_rank=by_rank,
+            )
             for place, (axis, _) in enumerate(merged)
         ]
         found.append(
@@ -118,6 +132,7 @@ def grids(reference: PairTable, current: PairTable) -> list[Grid]:
                 after=cuts[0].after.T @ after @ cuts[1].after,
                 names=(cuts[0].names, cuts[1].names),
                 scored=(cuts[0].scored, cuts[1].scored),
+                mixed=(cuts[0].mixed, cuts[1].mixed),
             )
         )
         if all(axis.kind is Kind.CATEGORICAL for axis, _ in merged):
@@ -128,6 +143,18 @@ def grids(reference: PairTable, current: PairTable) -> list[Grid]:
 def levels_for(rows: float) -> int:
     """Most levels of a column that a smaller window of so many rows is looked at in."""
     return int(np.clip(np.sqrt(rows / _ROWS_OF_A_CELL), 2, LEVELS))
+
+
+def _levels(axes: list[Axis], rows: float) -> list[int]:
+    """Most levels of either column: of categories as many as the cells allow, shared where both have many."""
+    most = levels_for(rows)
+    cells = int(min(rows / _ROWS_OF_A_CELL, CELLS))
+    found = [len(axis.keys) if axis.kind is Kind.CATEGORICAL else most for axis in axes]
+    fewer = max(1, min(*found, int(np.sqrt(cells))))
+    return [
+        most if axis.kind is not Kind.CATEGORICAL else max(most, min(keys, cells // fewer))
+        for axis, keys in zip(axes, found, strict=True)
+    ]
 
 
 def dependence_shifts(views: list[Grid], *, wobble: float) -> Shifts:
@@ -211,6 +238,11 @@ def _cut(axis: Axis, before: Floats, after: Floats, *, levels: int, by_rank: boo
         level, names = _frequent(axis, before[:-1] + after[:-1], levels)
     else:
         level, names = _parts(axis, before[:-1], levels)
+    mixed = np.bincount(level[(before[:-1] + after[:-1]) > 0.0], minlength=len(names) + 1) > 1
+    if axis.kind is not Kind.CATEGORICAL:
+        mixed[:] = False
+    elif axis.labels is None:  # each bucket holds several
+        mixed[:-1] = True
     shares = np.zeros((len(before), len(names) + 1))
     shares[np.arange(len(level)), level] = 1.0
     shares[-1, -1] = 1.0
@@ -222,7 +254,7 @@ def _cut(axis: Axis, before: Floats, after: Floats, *, levels: int, by_rank: boo
     scored[-1] = False
     if axis.kind is Kind.CATEGORICAL and len(names) != 2:
         scored[:] = False
-    return _Cut(before=shares, after=moved, names=(*names, MISSING), scored=scored)
+    return _Cut(before=shares, after=moved, names=(*names, MISSING), scored=scored, mixed=mixed)
 
 
 def _frequent(axis: Axis, counts: Floats, levels: int) -> tuple[NDArray[np.intp], tuple[str, ...]]:
@@ -285,7 +317,8 @@ def _left_over(view: Grid) -> _Left:
     before, after = view.before[np.ix_(rows, columns)], view.after[np.ix_(rows, columns)]
     whole = before + after
     large = whole * min(n, m) / (n + m) >= _FEWEST_EXPECTED
-    outside = float(max(before[~large].sum() / n, after[~large].sum() / m))
+    unseen = ~large | view.mixed[0][rows][:, None] | view.mixed[1][columns][None, :]
+    outside = float(max(before[unseen].sum() / n, after[unseen].sum() / m))
     start = float(np.log(m / n))
     fit = _fitted(whole, after, large, start=start)
     if fit.freedom < 1:

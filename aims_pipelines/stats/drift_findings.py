@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from aims_pipelines.core.verdict import Finding, Status
+from aims_pipelines.stats.dependence import FINEST_FROM
 from aims_pipelines.stats.families import Block, Family, Judged, tolerated_shift
 from aims_pipelines.stats.power import rows_needed
 from aims_pipelines.stats.shifts import Shift
@@ -107,6 +108,14 @@ def column_finding(judged: Judged, index: int, *, rows: int, unit: Unit | None =
         )
     if judged.conclusive[index]:
         return replace(finding, status=Status.PASS, reason=_passed(judged, at, moved))
+    unseen = 1.0 - float(shifts.present[at])
+    if block.family is Family.PAIRS and unseen >= judged.tolerated and min(before, after) >= FINEST_FROM:
+        return replace(
+            finding,
+            reason=f"{moved}; {unseen:.2g} of the rows hold values too rare to be told apart, among which a change "
+            "would not be seen",
+            remedy="Pair columns of fewer values: merge rare ones at the source.",
+        )
     return replace(
         finding,
         reason=f"{moved} shown, but the windows are too small to have shown one that matters"

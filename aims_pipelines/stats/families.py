@@ -74,6 +74,7 @@ class Judged:
         conclusive: Whether the tolerated shift would have been shown with the stated power.
         limit: Smallest shift that would have been shown, in the unit of what was observed.
         largest_variance: What a pass would have needed.
+        tolerated: Shift that it had to be able to show, a fraction of the rows judged.
     """
 
     block: Block
@@ -82,6 +83,7 @@ class Judged:
     conclusive: NDArray[np.bool_]
     limit: Floats
     largest_variance: Floats
+    tolerated: float
 
 
 def judge(
@@ -150,6 +152,7 @@ def _judge_family(
                 conclusive=conclusive[mine],
                 limit=able.limit[mine],
                 largest_variance=able.largest_variance[mine],
+                tolerated=tolerated_shift(family, effect),
             )
         )
     return answers

@@ -346,3 +346,44 @@ def test_a_pair_that_only_one_window_was_profiled_by_is_inconclusive_and_an_igno
 
 def test_without_pairs_the_level_is_divided_as_ever():
     assert sum(part for family, part in PARTS.items() if family is not Family.PAIRS) == pytest.approx(1.0)
+
+
+def answers(rows, categories, *, swapped, seed=0):
+    """A category and an answer that goes with it; from one window to the next it turns round for some."""
+    rng = np.random.default_rng(seed)
+    shares = np.concatenate([np.full(8, 2.0), np.ones(categories - 8)])
+    made = []
+    for turned in ((), swapped):
+        place = rng.choice(categories, rows, p=shares / shares.sum())
+        chance = np.where((place % 2 == 0) != np.isin(place, turned), 0.9, 0.1)
+        answer = np.where(rng.random(rows) < chance, "yes", "no")
+        made.append(pa.table({"a": np.char.add("c", place.astype(str)), "y": answer}))
+    return [profile_table(one, pairs=[("a", "y")], rows=False) for one in made]
+
+
+def test_a_dependence_that_turns_round_for_rare_categories_is_found():
+    findings = compare(*answers(40_000, 20, swapped=range(8, 20)), **POLICY)
+    assert "a × y" in failed(findings)
+    (finding,) = of_pairs(compare(*answers(40_000, 20, swapped=()), **POLICY))
+    assert finding.status is Status.PASS
+
+
+@pytest.mark.parametrize("categories", [(40, 30), (300, 2)], ids=["too many for cells", "too many for names"])
+def test_what_rare_categories_do_among_themselves_is_not_passed_where_it_is_not_seen(categories):
+    rng = np.random.default_rng(6)
+    windows = [
+        pa.table(
+            {
+                name: rng.integers(0, most, 40_000).astype(str)
+                for name, most in zip("ay", categories, strict=True)
+            }
+        )
+        for _ in range(2)
+    ]
+    (finding,) = of_pairs(
+        compare(*(profile_table(one, pairs=[("a", "y")], rows=False) for one in windows), **POLICY)
+    )
+    assert finding.status is Status.INCONCLUSIVE
+    assert "values too rare to be told apart" in finding.reason
+    assert finding.rows_needed is None
+    assert "merge rare ones" in finding.remedy
