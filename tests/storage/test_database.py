@@ -14,9 +14,10 @@ import pytest
 import sqlalchemy as sa
 
 from aims_pipelines.core.errors import AimsError, BadInput, NotOurs, StoreUnavailable
-from aims_pipelines.storage.database import APPLICATION_ID, Database, open_database, sqlite_file
+from aims_pipelines.storage.database import Database, open_database, sqlite_file
 from aims_pipelines.storage.ledger import EntryDraft, Ledger
 from aims_pipelines.storage.ledger_audit import audit_ledger
+from aims_pipelines.storage.sqlite import APPLICATION_ID
 
 Draft = Callable[..., EntryDraft]
 Python = Callable[..., "subprocess.CompletedProcess[str]"]
