@@ -52,7 +52,9 @@ def translated(url: str) -> Iterator[None]:
 
 
 def _reason(url: str, error: Exception) -> str:
-    said = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+    cause = getattr(error, "orig", None) or error
+    lines = str(cause).strip().splitlines()
+    said = lines[0] if lines else type(cause).__name__
     for phrase, remedy in _REMEDIES.items():
         if phrase in said.lower():
             return f"The database {url} cannot be used: {said}. Nothing was written. {remedy}"
