@@ -1,32 +1,27 @@
-"""Judge one candidate table: profile, checks, evidence, and what becomes of it. Knows nothing of Dagster."""
+"""Judge one candidate table: profile, checks, and what becomes of it. Knows nothing of Dagster."""
 
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from aims_pipelines.assets.candidate_pages import Page, pages_of
-from aims_pipelines.assets.history import InStore, Known, known_before
+from aims_pipelines.assets.history import InStore, known_before
 from aims_pipelines.assets.measuring import measure_by
+from aims_pipelines.assets.recording import Draft, record_judged
 from aims_pipelines.checks.candidate import Candidate, InputVersion
 from aims_pipelines.checks.catalogue import judge_dataset
-from aims_pipelines.core.canonical import canonical_json
-from aims_pipelines.core.digest import sha256_digest
-from aims_pipelines.core.gate import Judgement, refusal_message
-from aims_pipelines.core.statement import judgement_to_json, summary_to_json
-from aims_pipelines.core.verdict import Status, Verdict
+from aims_pipelines.core.gate import Judgement
+from aims_pipelines.core.verdict import Verdict
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    import sqlalchemy as sa
 
     from aims_pipelines.records.dataset_record import External
     from aims_pipelines.records.load import Records
     from aims_pipelines.resources.project import Project
     from aims_pipelines.stats.profile import Profile
-    from aims_pipelines.storage.dataset_tables import Quarantined, Version
+    from aims_pipelines.storage.dataset_tables import Version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,222 +148,25 @@ def judge_table(
     )
     judgement = judge_dataset(candidate)
     judgement = replace(judgement, verdicts=(*judgement.verdicts, *own_verdicts))
-    draft = _Draft(
+    draft = Draft(
         judgement=judgement,
         facts=facts,
         candidate=candidate,
         table=kept,
         rejected=treated.rejected,
-        changed=kept is not table,
         known=known,
         policy_digest=records.digest_for_dataset(facts.dataset),
     )
-    return _keep_passed(draft, project) if judgement.status is Status.PASS else _keep_refused(draft, project)
-
-
-def record_refusal(
-    judgement: Judgement, facts: Circumstances, *, project: "Project", records: "Records"
-) -> str:
-    """Record that a candidate was refused before it could be judged; return the ledger entry's id."""
-    from aims_pipelines.storage.ledger import EntryDraft
-
-    (entry,) = project.ledger.append(
-        [
-            EntryDraft(
-                kind="observation",
-                actor=f"run:{facts.run_id}",
-                subject_kind="dataset",
-                subject_id=facts.dataset,
-                digests={"policy": records.digest_for_dataset(facts.dataset)},
-                body={
-                    **_circumstances(facts),
-                    "event": "refused before judgement",
-                    "refusal": summary_to_json(judgement),
-                },
-                at=facts.now,
-            )
-        ]
-    )
-    return entry.id
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Draft:
-    """A judged candidate on its way to being recorded."""
-
-    judgement: Judgement
-    facts: Circumstances
-    candidate: Candidate
-    table: "pa.Table"
-    rejected: "pa.Table"
-    changed: bool
-    known: Known
-    policy_digest: str
-
-
-def _keep_passed(draft: _Draft, project: "Project") -> Judged:
-    held = _hold_rejected(draft, project)
-    pages = pages_of(draft.candidate, draft.judgement)
-    files = [_findings_file(draft, project), *(_page_file(page, project) for page in pages)]
-    with project.database.write() as connection:
-        evidence = _append(draft, project, connection=connection, files=files, held=held)
-        _describe(draft, project, connection=connection)
-    return replace(_judged(draft, evidence), reports=_reports(pages, project))
-
-
-def _keep_refused(draft: _Draft, project: "Project") -> Judged:
-    reason = ", ".join(verdict.check for verdict in draft.judgement.refusing) or "no answer"
-    candidate = _hold(draft.table, draft.candidate.digest, reason, draft, project)
-    held = (*_hold_rejected(draft, project), candidate)
-    pages = pages_of(draft.candidate, draft.judgement)
-    files = [_findings_file(draft, project), *(_page_file(page, project) for page in pages)]
-    with project.database.write() as connection:
-        evidence = _append(draft, project, connection=connection, files=files, held=held)
-        _describe(draft, project, connection=connection)
-    head = draft.known.head
-    current = (
-        f"version {head.number} ({head.digest[:19]}…) stays current"
-        if head
-        else "nothing was published before"
-    )
-    look = "".join(
-        f"\n{page.shows}, as a page: aims ledger evidence {evidence} {page.name}" for page in pages
-    )
-    message = refusal_message(
-        draft.judgement,
-        consequence=(
-            f"Not written; {current}. The candidate is in quarantine as {candidate.id}. Evidence: {evidence}.{look}"
-        ),
-        remedy="Materialise again.",
-    )
-    judged = replace(_judged(draft, evidence), reports=_reports(pages, project))
-    return replace(judged, message=message, quarantine=candidate.id)
-
-
-def _reports(pages: tuple[Page, ...], project: "Project") -> dict[str, Path]:
-    return {page.check: project.evidence.path(sha256_digest(page.content)) for page in pages}
-
-
-def _page_file(page: Page, project: "Project") -> dict[str, str]:
-    return {"name": page.name, "digest": project.evidence.put(page.content), "media_type": "text/html"}
-
-
-def _hold_rejected(draft: _Draft, project: "Project") -> "tuple[Quarantined, ...]":
-    """Keep rows that the outlier policy took out, for people to look at."""
-    from aims_pipelines.measure import content_digest
-
-    if draft.rejected.num_rows == 0:
-        return ()
-    digest = content_digest(draft.rejected)
-    return (_hold(draft.rejected, digest, "rows with outliers, taken out", draft, project),)
-
-
-def _hold(table: "pa.Table", digest: str, reason: str, draft: _Draft, project: "Project") -> "Quarantined":
-    """Write rows to quarantine. They are listed there once the evidence is recorded."""
-    from aims_pipelines.storage.dataset_files import quarantine_path
-    from aims_pipelines.storage.dataset_tables import Quarantined
-
-    name = f"q-{uuid.uuid4().hex[:12]}"
-    item = Quarantined(
-        id=name,
-        dataset=draft.facts.dataset,
-        partition=draft.facts.partition,
-        digest=digest,
-        rows=table.num_rows,
-        path=quarantine_path(draft.facts.dataset, name),
-        reason=reason,
-        quarantined_at=draft.facts.now,
-    )
-    project.store.keep_refused(item.path, table)
-    return item
-
-
-def _judged(draft: _Draft, evidence: str) -> Judged:
+    recorded = record_judged(draft, project=project)
     return Judged(
-        judgement=draft.judgement,
-        evidence=evidence,
-        table=draft.table,
-        changed=draft.changed,
-        digest=draft.candidate.digest,
-        profile=draft.candidate.profile,
-        head=draft.known.head,
+        judgement=judgement,
+        evidence=recorded.evidence,
+        table=kept,
+        changed=kept is not table,
+        digest=measured.digest,
+        profile=measured.profile,
+        head=known.head,
+        message=recorded.message,
+        quarantine=recorded.quarantine,
+        reports=recorded.reports,
     )
-
-
-def _append(
-    draft: _Draft,
-    project: "Project",
-    *,
-    connection: "sa.Connection",
-    files: list[dict[str, str]],
-    held: "tuple[Quarantined, ...]" = (),
-) -> str:
-    from aims_pipelines.storage.ledger import EntryDraft
-
-    facts, candidate = draft.facts, draft.candidate
-    body: dict[str, Any] = {
-        **_circumstances(facts),
-        "event": "judged",
-        "judgement": summary_to_json(draft.judgement),
-        "rows": draft.table.num_rows,
-        "reference": candidate.reference_digest,
-        "references": [
-            {"partition": version.partition, "digest": version.digest} for version in draft.known.references
-        ],
-        "treated": [
-            {"column": item.column, "values": item.values, "rows": item.rows} for item in candidate.treated
-        ],
-        "evidence": files,
-    }
-    if held:
-        body["quarantine"] = [{"id": item.id, "rows": item.rows, "reason": item.reason} for item in held]
-    (entry,) = project.ledger.append(
-        [
-            EntryDraft(
-                kind="observation",
-                actor=f"run:{facts.run_id}",
-                subject_kind="dataset",
-                subject_id=facts.dataset,
-                digests={"content": candidate.digest, "policy": draft.policy_digest},
-                body=body,
-                at=facts.now,
-            )
-        ],
-        connection=connection,
-    )
-    for item in held:
-        project.store.quarantine(item, evidence=entry.id, connection=connection)
-    return entry.id
-
-
-def _circumstances(facts: Circumstances) -> dict[str, Any]:
-    return {
-        "asset": facts.asset,
-        "partition": facts.partition,
-        "run": facts.run_id,
-        "code_version": facts.code_version,
-        "source": facts.source_digest,
-        **({} if facts.origin is None else {"origin": facts.origin.model_dump()}),
-        "inputs": [
-            {"asset": item.asset, "digest": item.digest, "evidence": item.evidence} for item in facts.inputs
-        ],
-        "missing_inputs": list(facts.missing_inputs),
-    }
-
-
-def _describe(draft: _Draft, project: "Project", *, connection: "sa.Connection") -> None:
-    from aims_pipelines.measure import to_bytes
-
-    project.store.describe_content(
-        draft.facts.dataset,
-        draft.candidate.digest,
-        schema=draft.table.schema,
-        profile=to_bytes(draft.candidate.profile),
-        connection=connection,
-    )
-
-
-def _findings_file(draft: _Draft, project: "Project") -> dict[str, str]:
-    """All findings, those that passed included, as a file that the ledger entry names by digest."""
-    digest = project.evidence.put(canonical_json(judgement_to_json(draft.judgement)))
-    return {"name": "findings.json", "digest": digest, "media_type": "application/json"}

@@ -6,7 +6,7 @@ from aims_pipelines.assets.model_examination import ModelInputs, as_frame, label
 from aims_pipelines.checks.model_candidate import ModelCandidate
 from aims_pipelines.checks.model_catalogue import MODEL_CHECKS
 from aims_pipelines.core.gate import Judgement
-from aims_pipelines.model_cards.collect import Measured, collect, data_use
+from aims_pipelines.model_cards.collect import CardMeasurements, collect, data_use
 from aims_pipelines.model_cards.document import Identity, ModelCard
 from aims_pipelines.model_cards.render import summary, to_html, to_markdown
 from aims_pipelines.resources.mlflow import RunFacts
@@ -23,7 +23,7 @@ _SIGNATURE_ROWS = 50
 
 def card_of(
     candidate: ModelCandidate,
-    measured: Measured,
+    measured: CardMeasurements,
     judgement: Judgement,
     *,
     inputs: ModelInputs,
@@ -102,7 +102,7 @@ def package_of(
 
 def run_facts(
     candidate: ModelCandidate,
-    measured: Measured,
+    measured: CardMeasurements,
     card: ModelCard,
     entry: "Entry",
     training: Training,

@@ -14,7 +14,7 @@ from aims_pipelines.core.canonical import canonical_json, parse_json
 from aims_pipelines.core.gate import Judgement, refusal_message
 from aims_pipelines.core.statement import judgement_from_json, judgement_to_json
 from aims_pipelines.core.verdict import Status
-from aims_pipelines.model_cards.collect import Measured
+from aims_pipelines.model_cards.collect import CardMeasurements
 from aims_pipelines.model_cards.document import ModelCard
 from aims_pipelines.resources import model_evidence
 from aims_pipelines.resources.mlflow import CHALLENGER, RegisteredVersion, RunFacts, RunKey
@@ -195,7 +195,7 @@ def _full_judgement(entry: "Entry", project: "Project") -> Judgement:
     return judgement_from_json(data)
 
 
-def _facts(candidate: ModelCandidate, measured: Measured | None) -> Mapping[str, Any]:
+def _facts(candidate: ModelCandidate, measured: CardMeasurements | None) -> Mapping[str, Any]:
     """What the ledger keeps besides the verdicts: no rows, no values of features."""
     return {
         "estimator": candidate.estimator.name,

@@ -11,7 +11,7 @@ from aims_pipelines.checks.model_candidate import ModelCandidate, Outcomes
 from aims_pipelines.checks.model_groups import levels
 from aims_pipelines.checks.model_metrics import LESS_IS_BETTER, baseline, estimate
 from aims_pipelines.checks.model_rates import RATES
-from aims_pipelines.model_cards.collect import Measured
+from aims_pipelines.model_cards.collect import CardMeasurements
 from aims_pipelines.model_cards.document import (
     SMALLEST_CELL,
     Bin,
@@ -27,11 +27,11 @@ from aims_pipelines.stats.estimates import Estimate
 _BARS = 20
 
 
-def measure_for_card(candidate: ModelCandidate) -> Measured:
+def measure_for_card(candidate: ModelCandidate) -> CardMeasurements:
     """Measure what a reader of the card wants to see. Figures that cannot be measured are left out."""
     confidence = candidate.limits.confidence
     group_measure = "mae" if candidate.on_holdout.classes == 0 else candidate.limits.metric
-    return Measured(
+    return CardMeasurements(
         figures=tuple(_figures(candidate, confidence)),
         groups=tuple(_groups(candidate, group_measure, confidence)),
         plots=_plots(candidate.on_holdout, confidence),

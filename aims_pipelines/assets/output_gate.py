@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from aims_pipelines.assets.gating import failed_evaluations, published_results
-from aims_pipelines.assets.judging import Circumstances, Judged, judge_table, record_refusal
+from aims_pipelines.assets.judging import Circumstances, Judged, judge_table
 from aims_pipelines.assets.publication import make_current, value_for_dagster
+from aims_pipelines.assets.recording import record_refusal
 from aims_pipelines.assets.returned import Returned
 from aims_pipelines.checks.candidate import InputVersion
 from aims_pipelines.checks.catalogue import DATASET_CHECKS

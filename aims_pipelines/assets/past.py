@@ -21,7 +21,7 @@ _MOST_PROFILES = 96
 ROWS_NOT_ASKED_FOR = "rows are read with --with-rows only"
 
 
-class Kept:
+class KeptRows:
     """What is kept of judged tables: profiles, and rows if they are wanted and there.
 
     Args:
@@ -137,7 +137,7 @@ class AsOf:
         seq: Number of the entry.
     """
 
-    stored: Kept
+    stored: KeptRows
     record: "DatasetRecord"
     seq: int = field(kw_only=True)
 

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from aims_pipelines.assets.history import known_before
-from aims_pipelines.assets.past import AsOf, Kept
+from aims_pipelines.assets.past import AsOf, KeptRows
 from aims_pipelines.checks.candidate import Candidate, InputVersion, Treated
 from aims_pipelines.checks.catalogue import DATASET_CHECKS
 from aims_pipelines.core.errors import RowsNotKept
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from aims_pipelines.records.proposal import Proposal, Rules
     from aims_pipelines.resources.project import Project
     from aims_pipelines.stats.replay import DatasetReplay, Replay
-    from aims_pipelines.storage.past import Judged
+    from aims_pipelines.storage.past import PastJudgement
 
 _VERSIONS = {check.name: check.version for check in DATASET_CHECKS}
 
@@ -56,7 +56,7 @@ def replay_project(
     from aims_pipelines.stats.replay import Replay
 
     records = project.records()
-    kept = Kept(project, with_rows=with_rows)
+    kept = KeptRows(project, with_rows=with_rows)
     found = []
     for name in datasets or records.datasets:
         scene = _Scene(
@@ -75,7 +75,7 @@ class _Scene:
     """One dataset, and the rules that its past is judged by."""
 
     project: "Project"
-    kept: Kept
+    kept: KeptRows
     now: "Rules"
     proposed: "Rules | None"
     policy: str
@@ -100,7 +100,7 @@ class _Scene:
             notes=tuple(self._notes(judged, past.not_judged)),
         )
 
-    def _window(self, item: "Judged") -> Window:
+    def _window(self, item: "PastJudgement") -> Window:
         from aims_pipelines.checks.replay import side
 
         recorded = _recorded(item)
@@ -132,7 +132,7 @@ class _Scene:
 
     def _ask(
         self,
-        item: "Judged",
+        item: "PastJudgement",
         rules: "Rules",
         *,
         before: Candidate | None = None,
@@ -190,7 +190,7 @@ class _Scene:
         return not touched and not differing_parts(self.now, self.proposed)
 
     def _unchanged_since(
-        self, item: "Judged", recorded: "Mapping[str, Recorded]"
+        self, item: "PastJudgement", recorded: "Mapping[str, Recorded]"
     ) -> "Callable[[Asked], bool]":
         """Whether record, policy and method of a check are those of then."""
 
@@ -204,7 +204,7 @@ class _Scene:
 
         return holds
 
-    def _notes(self, judged: "Sequence[Judged]", not_judged: int) -> Iterator[str]:
+    def _notes(self, judged: "Sequence[PastJudgement]", not_judged: int) -> Iterator[str]:
         from aims_pipelines.records.proposal import differences, differing_limits
 
         if self.proposed is not None and not differences(self.now, self.proposed):
@@ -231,7 +231,7 @@ def _then(recorded: "Mapping[str, Recorded]") -> Side:
     return Side(answers=tuple(as_recorded(check, item) for check, item in recorded.items()))
 
 
-def _recorded(item: "Judged") -> "dict[str, Recorded]":
+def _recorded(item: "PastJudgement") -> "dict[str, Recorded]":
     from aims_pipelines.checks.replay import Recorded
 
     answers = {

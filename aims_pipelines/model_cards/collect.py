@@ -30,7 +30,7 @@ _SPARSE = f"fewer than {SMALLEST_CELL} cases"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class CardMeasurements:
     """What was measured on the holdout, small groups included: ``collect`` takes those out.
 
     Args:
@@ -78,7 +78,7 @@ def _outside(record: DatasetRecord) -> str:
 def collect(
     *,
     identity: Identity,
-    measured: Measured,
+    measured: CardMeasurements,
     judgement: Judgement,
     questions: Mapping[str, str],
     system: SystemRecord,

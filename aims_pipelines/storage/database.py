@@ -4,27 +4,21 @@ Whoever writes holds the one write lock of the database for the length of its tr
 and none works on a state that another is changing.
 """
 
-import hashlib
 import os
-import sqlite3
-import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 
 import sqlalchemy as sa
-from sqlalchemy.pool import QueuePool
 
 from aims_pipelines.core.errors import BadInput, Fault, NotOurs, StoreUnavailable
-from aims_pipelines.storage.schema import SCHEMA_VERSION, about, metadata
+from aims_pipelines.storage.database_errors import nothing_there, translated
+from aims_pipelines.storage.postgresql import postgresql_engine, take_write_lock
+from aims_pipelines.storage.schema import PRODUCT, SCHEMA_VERSION, about, metadata
+from aims_pipelines.storage.sqlite import claim, is_claimed, sqlite_engine, use_write_ahead_log
 
-APPLICATION_ID = 0x41494D53  # "AIMS", in the header of the SQLite file
-DEFAULT_SCHEMA = "aims"  # of PostgreSQL
-_PRODUCT = "aims-pipelines"
 _WAIT_SECONDS = 60
 _EXPECTED_ADDRESS = "sqlite:///FILE or postgresql+psycopg://HOST/DATABASE"
 
@@ -50,7 +44,7 @@ class Database:
         Raises:
             StoreUnavailable: The database does not answer.
         """
-        with _translated(self.url), self.engine.connect() as connection:
+        with translated(self.url), self.engine.connect() as connection:
             if self.schema:
                 connection = connection.execution_options(  # noqa: PLW2901 - the same connection
                     isolation_level="REPEATABLE READ", postgresql_readonly=True
@@ -65,7 +59,7 @@ class Database:
         Raises:
             StoreUnavailable: The database does not answer or cannot write; nothing was written.
         """
-        with _translated(self.url), self.engine.connect() as connection:
+        with translated(self.url), self.engine.connect() as connection:
             connection = connection.execution_options(aims_write=True)  # noqa: PLW2901 - the same connection
             if (
                 self.schema
@@ -73,8 +67,7 @@ class Database:
                 connection = connection.execution_options(isolation_level="READ COMMITTED")  # noqa: PLW2901 - the same connection
             with connection.begin():
                 if self.schema:
-                    connection.execute(sa.text(f"SET LOCAL lock_timeout = '{_WAIT_SECONDS}s'"))
-                    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_lock_number(self.schema))))
+                    take_write_lock(connection, self.schema, wait_seconds=_WAIT_SECONDS)
                 yield connection
 
     def close(self) -> None:
@@ -96,8 +89,12 @@ def open_database(url: str, *, create: bool = True) -> Database:
         StoreUnavailable: The database does not answer, cannot be written, or is of a newer version.
     """
     address = _parse(url)
-    is_sqlite = address.get_backend_name() == "sqlite"
-    database = _open_sqlite(address, create=create) if is_sqlite else _open_postgresql(address)
+    if address.get_backend_name() == "sqlite":
+        engine, schema = sqlite_engine(address, create=create, wait_seconds=_WAIT_SECONDS), ""
+    else:
+        engine, schema = postgresql_engine(address)
+    shown = address.set(query={}).render_as_string(hide_password=True)
+    database = Database(engine=engine, url=shown, schema=schema)
     _engines.add(database.engine)
     try:
         _prepare(database, create=create)
@@ -147,127 +144,20 @@ def _bad_address(found: str) -> BadInput:
     return BadInput(Fault(where="database address", expected=_EXPECTED_ADDRESS, found=found))
 
 
-def _open_sqlite(address: sa.URL, *, create: bool) -> Database:
-    file = Path(str(address.database))
-    try:
-        if file.is_dir():
-            raise BadInput(Fault(where=str(file), expected="a database file", found="a folder"))
-        if not file.exists():
-            if not create:
-                raise _nothing_there(str(address))
-            file.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreUnavailable(
-            f"Cannot reach the folder of the database {file}: {error.strerror or error}. "
-            "Check its permissions, or name another place."
-        ) from error
-    engine = sa.create_engine(
-        address, creator=lambda: _connect_sqlite(file), poolclass=QueuePool, hide_parameters=True
-    )
-    sa.event.listen(engine, "checkin", _on_sqlite_checkin)
-    sa.event.listen(engine, "connect", _on_sqlite_connect)
-    sa.event.listen(engine, "begin", _on_sqlite_begin)
-    return Database(engine=engine, url=str(address))
-
-
-class _AsItLies(sqlite3.Connection):
-    """A connection that takes the file as it lies there, and so does not see what others write later."""
-
-
-def _on_sqlite_checkin(raw: object, record: Any) -> None:
-    if isinstance(raw, _AsItLies):
-        record.invalidate()
-
-
-def _connect_sqlite(file: Path) -> sqlite3.Connection:
-    raw = sqlite3.connect(file, timeout=_WAIT_SECONDS, check_same_thread=False)
-    try:
-        raw.execute("PRAGMA schema_version")
-    except sqlite3.OperationalError:
-        raw.close()
-        if os.access(file, os.W_OK) and os.access(file.parent, os.W_OK):
-            raise
-        log = file.with_name(f"{file.name}-wal")
-        if not os.access(file, os.R_OK) or (log.exists() and log.stat().st_size):
-            raise
-        # Nobody may write here and nothing is unfinished: SQLite may read it without its files for coordination.
-        address = f"file:{quote(str(file))}?immutable=1"
-        raw = sqlite3.connect(address, uri=True, check_same_thread=False, factory=_AsItLies)
-    return raw
-
-
-def _on_sqlite_connect(raw: Any, _record: object) -> None:
-    raw.isolation_level = None  # transactions begin where we say, not where the driver guesses
-    raw.execute("PRAGMA synchronous=FULL")
-    raw.execute("PRAGMA foreign_keys=ON")
-    raw.execute("PRAGMA recursive_triggers=ON")  # so that REPLACE meets the triggers against deletion
-
-
-def _on_sqlite_begin(connection: sa.Connection) -> None:
-    exclusive = connection.get_execution_options().get("aims_write", False)
-    connection.exec_driver_sql(f"PRAGMA query_only={'OFF' if exclusive else 'ON'}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if exclusive else "BEGIN")
-
-
-def _open_postgresql(address: sa.URL) -> Database:
-    schema = address.query.get("schema", DEFAULT_SCHEMA)
-    address = address.difference_update_query(["schema"])
-    if not isinstance(schema, str) or not schema.isidentifier() or not schema.isascii() or len(schema) > 60:
-        raise BadInput(
-            Fault(
-                where="database address",
-                expected="one schema name of ASCII letters, digits and _",
-                found=repr(schema),
-            )
-        )
-    try:
-        engine = sa.create_engine(address, hide_parameters=True, pool_pre_ping=True, pool_size=2)
-    except ImportError as error:
-        raise StoreUnavailable(
-            "PostgreSQL needs the package psycopg, which is not installed. "
-            "Install the extra: pip install 'aims-pipelines[postgres]'"
-        ) from error
-
-    def on_begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql(f'SET LOCAL search_path TO "{schema}"')  # holds behind a pooler, too
-
-    sa.event.listen(engine, "begin", on_begin)
-    return Database(
-        engine=engine, url=address.set(query={}).render_as_string(hide_password=True), schema=schema
-    )
-
-
-def _lock_number(schema: str) -> int:
-    """A number for PostgreSQL's advisory lock that nothing else is likely to use."""
-    digest = hashlib.sha256(f"{_PRODUCT}/{schema}".encode()).digest()
-    return int.from_bytes(digest[:8], "big", signed=True)
-
-
-def _nothing_there(url: str) -> BadInput:
-    return BadInput(
-        Fault(
-            where=url,
-            expected="a ledger",
-            found="none",
-            remedy="Check the address; the first run of a governed asset creates the ledger.",
-        )
-    )
-
-
 def _prepare(database: Database, *, create: bool) -> None:
     """Check that the database is ours, or empty and thus ours to take; create what it lacks."""
     with database.read() as connection:
         missing = _missing_tables(connection, database)
     if not create:
         if about.name in missing:
-            raise _nothing_there(database.url)
+            raise nothing_there(database.url)
         return
     if missing:
         with database.write() as connection:
             _missing_tables(connection, database)  # again: another process may have come first
             _create(connection, database)
     if not database.schema:
-        _use_write_ahead_log(database)
+        use_write_ahead_log(database.engine, database.url)
 
 
 def _missing_tables(connection: sa.Connection, database: Database) -> set[str]:
@@ -280,7 +170,7 @@ def _missing_tables(connection: sa.Connection, database: Database) -> set[str]:
     present = set(sa.inspect(connection).get_table_names(schema=database.schema or None))
     if about.name in present:
         version = connection.execute(
-            sa.select(about.c.version).where(about.c.product == _PRODUCT)
+            sa.select(about.c.version).where(about.c.product == PRODUCT)
         ).scalar_one_or_none()
         if version is None:
             raise _not_ours(database)
@@ -289,21 +179,9 @@ def _missing_tables(connection: sa.Connection, database: Database) -> set[str]:
                 f"The database {database.url} is of version {version}; this package knows versions up to "
                 f"{SCHEMA_VERSION}. Install a newer aims-pipelines."
             )
-    elif present or _is_claimed(connection, database):
+    elif present or (not database.schema and is_claimed(connection)):
         raise _not_ours(database)
     return set(metadata.tables) - present
-
-
-def _is_claimed(connection: sa.Connection, database: Database) -> bool:
-    """Tell whether an SQLite file without tables says that it belongs to another application."""
-    if database.schema:
-        return False
-    marks = [
-        connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
-        for name in ("application_id", "user_version")
-    ]
-    objects = connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar_one()
-    return bool(marks[0] or marks[1] or objects)
 
 
 def _not_ours(database: Database) -> NotOurs:
@@ -318,67 +196,7 @@ def _create(connection: sa.Connection, database: Database) -> None:
     if database.schema:
         connection.execute(sa.schema.CreateSchema(database.schema, if_not_exists=True))
     else:
-        connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION_ID}")
+        claim(connection)
     metadata.create_all(connection)
     if connection.execute(sa.select(about)).first() is None:
-        connection.execute(about.insert().values(product=_PRODUCT, version=SCHEMA_VERSION))
-
-
-def _use_write_ahead_log(database: Database) -> None:
-    """Let readers and the writer of an SQLite file work side by side; outside a transaction, as it asks."""
-    for _ in range(100):
-        with _translated(database.url), database.engine.connect() as connection:
-            raw = connection.connection
-            try:
-                if raw.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
-                    return
-                raw.execute("PRAGMA journal_mode=WAL")
-            except sqlite3.OperationalError as error:
-                if "readonly" in str(error):
-                    return  # it can be read as it is
-                if "locked" not in str(error):
-                    raise
-        time.sleep(0.05)
-
-
-@contextmanager
-def _translated(url: str) -> Iterator[None]:
-    """Say what a failing database means for the one who waits for it."""
-    try:
-        yield
-    except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.InternalError) as error:
-        raise StoreUnavailable(_reason(url, error)) from error
-    except sa.exc.DatabaseError as error:
-        if type(error) is not sa.exc.DatabaseError:
-            raise
-        if "not a database" in str(error.orig):
-            raise NotOurs(
-                f"{url}: expected a database made by aims-pipelines, found a file that is no database. "
-                "It was left alone. Name another place for the ledger."
-            ) from error
-        raise StoreUnavailable(_reason(url, error)) from error
-    except sqlite3.OperationalError as error:
-        raise StoreUnavailable(_reason(url, error)) from error
-
-
-def _reason(url: str, error: Exception) -> str:
-    said = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-    for phrase, remedy in _REMEDIES.items():
-        if phrase in said.lower():
-            return f"The database {url} cannot be used: {said}. Nothing was written. {remedy}"
-    return f"The database {url} cannot be used: {said}. Nothing was written."
-
-
-_REMEDIES = {
-    "full": "Free some space, then run it again.",
-    "no space": "Free some space, then run it again.",
-    "disk i/o": "Check the file system (space, quota, hardware), then run it again.",
-    "readonly": "Give this user write permission to the file and its folder.",
-    "read-only": "Give this user write permission to it.",
-    "permission denied": "Give this user the permission.",
-    "unable to open": "Check that its folder exists and that this user may read and write there.",
-    "locked": "Another process has been writing for long; wait for it to end, then run it again.",
-    "lock timeout": "Another process has been writing for long; wait for it to end, then run it again.",
-    "malformed": "The file is damaged: restore it from a backup.",
-    "connection": "Check that the server runs and that the address, user and password are right.",
-}
+        connection.execute(about.insert().values(product=PRODUCT, version=SCHEMA_VERSION))

@@ -21,7 +21,7 @@ _SUBJECTS = ("dataset", "publication")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class PastJudgement:
     """A candidate that was judged, as recorded.
 
     Args:
@@ -74,7 +74,7 @@ class Past:
         not_judged: Candidates that were refused before they could be judged.
     """
 
-    judged: Sequence[Judged] = ()
+    judged: Sequence[PastJudgement] = ()
     published: Sequence[tuple[int, Version]] = ()
     not_judged: int = 0
 
@@ -137,10 +137,10 @@ def _version(dataset: str, entry: Entry) -> Version:
     )
 
 
-def _judged(entry: Entry, version: int | None) -> Judged:
+def _judged(entry: Entry, version: int | None) -> PastJudgement:
     body, told = entry.body, entry.body["judgement"]
     content = entry.digests[CONTENT]
-    return Judged(
+    return PastJudgement(
         seq=entry.seq,
         at=entry.at,
         digest=content,

@@ -6,6 +6,8 @@ are declared and not there yet.
 
 import sqlalchemy as sa
 
+#: The name by which a database says whose it is.
+PRODUCT = "aims-pipelines"
 #: Raised when tables change in a way that an older version of this package could not read.
 SCHEMA_VERSION = 1
 

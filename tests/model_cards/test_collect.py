@@ -8,7 +8,7 @@ import pytest
 from aims_pipelines.core.errors import BadInput
 from aims_pipelines.core.gate import Judgement
 from aims_pipelines.core.verdict import Finding, NotApplicable, Status, Verdict
-from aims_pipelines.model_cards.collect import Measured, collect
+from aims_pipelines.model_cards.collect import CardMeasurements, collect
 from aims_pipelines.model_cards.document import Bin, GroupFigures, Histogram, Plots, Rate
 from aims_pipelines.records.system_record import SystemRecord
 
@@ -48,7 +48,7 @@ def passing(**changes):
 def make(card, *, record=None, findings=(), groups=(), plots=None):
     return collect(
         identity=card.identity,
-        measured=Measured(
+        measured=CardMeasurements(
             figures=card.figures,
             groups=groups,
             plots=plots or Plots(),

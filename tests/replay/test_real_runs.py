@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from aims_pipelines import AimsResource, DatasetIOManager, governed_asset
 from aims_pipelines.assets.history import InStore
-from aims_pipelines.assets.past import AsOf, Kept
+from aims_pipelines.assets.past import AsOf, KeptRows
 from aims_pipelines.core.replay import Basis, Effect
 from aims_pipelines.core.verdict import Status
 from aims_pipelines.resources.published_profiles import current_versions
@@ -97,7 +97,7 @@ def test_what_was_known_then_is_what_the_store_told_then(scene: Any, table: Tabl
         rows, missing = int(draw.choice([60, 900])), float(draw.choice([0.0, 0.0, 0.3]))
         scene.judge(table(n % 20, rows=rows, missing=missing), partition=partition)
     project = scene.project
-    kept = Kept(project, with_rows=False)
+    kept = KeptRows(project, with_rows=False)
     record = project.records().dataset("orders")
     judged = kept.past("orders").judged
     assert {item.version is None for item in judged} == {True, False}

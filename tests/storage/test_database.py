@@ -14,9 +14,11 @@ import pytest
 import sqlalchemy as sa
 
 from aims_pipelines.core.errors import AimsError, BadInput, NotOurs, StoreUnavailable
-from aims_pipelines.storage.database import APPLICATION_ID, Database, open_database, sqlite_file
+from aims_pipelines.storage.database import Database, open_database, sqlite_file
+from aims_pipelines.storage.database_errors import translated
 from aims_pipelines.storage.ledger import EntryDraft, Ledger
 from aims_pipelines.storage.ledger_audit import audit_ledger
+from aims_pipelines.storage.sqlite import APPLICATION_ID
 
 Draft = Callable[..., EntryDraft]
 Python = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -251,6 +253,13 @@ def test_a_full_disk_is_told_and_leaves_the_ledger_as_it_was(tmp_path: Path, dra
     assert len(list(ledger.entries())) == 1
     ledger.append([draft()])
     assert audit_ledger(ledger).intact
+
+
+@pytest.mark.parametrize("said", ["", " \n"])
+def test_a_driver_that_fails_without_a_word_is_told_by_the_name_of_its_error(said: str) -> None:
+    told = pytest.raises(StoreUnavailable, match=r"cannot be used: OperationalError\. Nothing was written")
+    with told, translated("sqlite:///aims.db"):
+        raise sa.exc.OperationalError("SELECT 1", None, sqlite3.OperationalError(said))
 
 
 LIMITED = """
