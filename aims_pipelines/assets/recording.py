@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -185,9 +185,7 @@ def _append(
         "references": [
             {"partition": version.partition, "digest": version.digest} for version in draft.known.references
         ],
-        "treated": [
-            {"column": item.column, "values": item.values, "rows": item.rows} for item in candidate.treated
-        ],
+        "treated": [asdict(item) for item in candidate.treated],
         "evidence": files,
     }
     if held:

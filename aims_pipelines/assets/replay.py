@@ -171,7 +171,8 @@ class _Scene:
             others=facts.others,
             records_dir=self.project.locations.records,
             treated=tuple(
-                Treated(column=column, values=values, rows=rows) for column, values, rows in item.treated
+                Treated(column=column, values=values, known=known, rows=rows)
+                for column, values, known, rows in item.treated
             ),
         )
         if before is None or not _same_but_limits(before, candidate):

@@ -12,6 +12,7 @@ MORE_IS_BETTER = frozenset(
     {
         "rows",
         "group rows",
+        "labelled group rows",
         "group fraction",
         "roc_auc",
         "accuracy",

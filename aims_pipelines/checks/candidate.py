@@ -38,11 +38,13 @@ class Treated:
     Args:
         column: Column whose values were outlying.
         values: Values that were clipped, or for which a row was taken out.
+        known: Values that the column had before the treatment.
         rows: Rows of the table before the treatment.
     """
 
     column: str
     values: int
+    known: int
     rows: int
 
 

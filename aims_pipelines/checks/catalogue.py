@@ -51,7 +51,7 @@ DATASET_CHECKS: Final[tuple[CatalogueEntry, ...]] = (
     ),
     CatalogueEntry(
         name="schema",
-        version="2",
+        version="3",
         description="Are the declared columns there, with the declared types, and no others?",
     ),
     CatalogueEntry(
@@ -67,7 +67,7 @@ DATASET_CHECKS: Final[tuple[CatalogueEntry, ...]] = (
     ),
     CatalogueEntry(
         name="uniqueness",
-        version="2",
+        version="3",
         description="Are keys unique, and are there no more repeated rows than the limit allows?",
     ),
     CatalogueEntry(
@@ -77,7 +77,7 @@ DATASET_CHECKS: Final[tuple[CatalogueEntry, ...]] = (
     ),
     CatalogueEntry(
         name="outliers",
-        version="2",
+        version="3",
         description="Do no more values than the limit allows lie beyond fences fitted to the column's shape?",
     ),
     CatalogueEntry(
@@ -92,12 +92,12 @@ DATASET_CHECKS: Final[tuple[CatalogueEntry, ...]] = (
     ),
     CatalogueEntry(
         name="label_rate_gap",
-        version="2",
+        version="3",
         description="Do protected groups carry the positive label at rates no further apart than the limit?",
     ),
     CatalogueEntry(
         name="proxies",
-        version="3",
+        version="4",
         description="Does no feature give a protected attribute away more strongly than the limit?",
     ),
     CatalogueEntry(
@@ -112,7 +112,7 @@ DATASET_CHECKS: Final[tuple[CatalogueEntry, ...]] = (
     ),
     CatalogueEntry(
         name="leakage",
-        version="1",
+        version="2",
         description="Does the table share no rows with the datasets that it must be disjoint from?",
     ),
     CatalogueEntry(

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from aims_pipelines.checks.candidate import Answer, Candidate, Inapplicable
 from aims_pipelines.checks.rows import pieces
-from aims_pipelines.checks.wording import count
+from aims_pipelines.checks.wording import count, stored_as
 from aims_pipelines.core.verdict import Finding, Status
 from aims_pipelines.stats.profile import ColumnProfile, Kind
 
@@ -28,7 +28,7 @@ def judge(candidate: Candidate) -> Answer:
         return (
             _unanswered(
                 name,
-                f"the time column holds {column.storage_type}, not dates or timestamps",
+                f"the time column holds {stored_as(column)}, not dates or timestamps",
                 f"Parse '{name}' to a timestamp at the source, or take 'time' out of the record.",
             ),
         )

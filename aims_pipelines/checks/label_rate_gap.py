@@ -1,7 +1,7 @@
 """Label-rate gap: protected groups carry the positive label at rates no further apart than the limit.
 
 Groups below the smallest size are not compared; that they exist is the representation check's finding, and this
-check's reason names how many were left out.
+check's reason names how many were left out. Groups of that size of which too few rows have a label are findings here.
 """
 
 from dataclasses import replace
@@ -35,7 +35,10 @@ def judge(candidate: Candidate) -> Answer:
     problem = _unusable(candidate, record.label, record.label.positive)
     if problem:
         return tuple(_unanswered(candidate, name, problem, "") for name in names)
-    return tuple(_gap(candidate, name, record.label.column, record.label.positive) for name in names)
+    findings = [_gap(candidate, name, record.label.column, record.label.positive) for name in names]
+    for name in names:
+        findings += _unlabelled(candidate, name, record.label.column, record.label.positive)
+    return tuple(findings)
 
 
 def _unusable(candidate: Candidate, label: Label, positive: Scalar) -> str:
@@ -67,12 +70,16 @@ def _gap(candidate: Candidate, name: str, label: str, positive: Scalar) -> Findi
         attribute=name,
         rate="positive label rate",
     )
-    left_out = len(counts) - len(large)
-    if left_out:
-        finding = replace(
-            finding,
-            reason=f"{finding.reason} ({count(left_out, 'group')} of fewer than {least:,} rows not compared)",
-        )
+    left_out = [level for level in counts if level not in large and level != OTHER]
+    notes = (
+        [f"{count(len(left_out), 'group')} of fewer than {least:,} labelled rows not compared"]
+        if left_out
+        else []
+    )
+    if OTHER in counts:
+        notes.append(f"nor {count(counts[OTHER].total, 'row')} in more groups than are told apart")
+    if notes:
+        finding = replace(finding, reason=f"{finding.reason} ({', '.join(notes)})")
     if finding.status is Status.FAIL:
         finding = replace(
             finding,
@@ -80,6 +87,28 @@ def _gap(candidate: Candidate, name: str, label: str, positive: Scalar) -> Findi
             "in the record with a date.",
         )
     return finding
+
+
+def _unlabelled(candidate: Candidate, name: str, label: str, positive: Scalar) -> list[Finding]:
+    """Groups that are large enough, but whose labels are not."""
+    counts = value_counts(candidate.profile, grouping=name, column=label, value=positive)
+    least = candidate.limits.min_group_size
+    return [
+        Finding(
+            target=f"{name}={level}",
+            measure="labelled group rows",
+            status=Status.INCONCLUSIVE,
+            reason=f"{count(group.total, 'row')} of {rows:,} in the group have a label; at least {least:,} are needed "
+            "to compare it",
+            observed=group.total,
+            limit=least,
+            unit="rows",
+            n=rows,
+            remedy="Look for the group's labels, or accept the finding for a stated time.",
+        )
+        for level, group in counts.items()
+        if (rows := candidate.profile.groups[name][level].rows) >= least > group.total and level != OTHER
+    ]
 
 
 def _unanswered(candidate: Candidate, name: str, reason: str, remedy: str) -> Finding:

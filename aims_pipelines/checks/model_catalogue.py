@@ -50,12 +50,12 @@ MODEL_CHECKS: Final[tuple[ModelCatalogueEntry, ...]] = (
     ),
     ModelCatalogueEntry(
         name="subgroup_performance",
-        version="3",
+        version="4",
         description="Is it about as good for every group of each protected attribute?",
     ),
     ModelCatalogueEntry(
         name="fairness_gap",
-        version="2",
+        version="3",
         description="Are groups selected, found and wrongly flagged at similar rates, and no further apart than in the "
         "labels?",
     ),
@@ -71,7 +71,7 @@ MODEL_CHECKS: Final[tuple[ModelCatalogueEntry, ...]] = (
     ),
     ModelCatalogueEntry(
         name="leakage",
-        version="2",
+        version="3",
         description="Is nothing among its features or training rows that it must not have known?",
     ),
 )

@@ -20,10 +20,22 @@ def levels(candidate: ModelCandidate, attribute: str) -> Iterator[tuple[str, NDA
 
 
 def unseen(candidate: ModelCandidate) -> list[Finding]:
-    """Findings for declared attributes and intersections that the holdout has no columns for."""
+    """Findings for attributes and intersections without columns in the holdout, or with too many groups to compare."""
     record = candidate.record
     declared = [*((item.column,) for item in record.protected), *record.intersections]
+    crowded = {name: int((values == OTHER).sum()) for name, values in candidate.groups.items()}
     return [
+        Finding(
+            target=f"{name}={OTHER}",
+            measure="groups",
+            status=Status.INCONCLUSIVE,
+            reason=f"{count(rows, 'row')} of the holdout are in more groups than are told apart, and not compared",
+            n=rows,
+            remedy=f"Declare 'bands' for '{name}' if it is a number, or merge its rare values at the source.",
+        )
+        for name, rows in crowded.items()
+        if rows
+    ] + [
         Finding(
             target=" & ".join(columns),
             measure="groups",

@@ -8,7 +8,7 @@ Values that policy clips, or for which it takes rows out, count towards the limi
 flags: a policy that mends must not hide how much there was to mend.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -113,6 +113,7 @@ def treat(
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    table = _plain(table, _measurements(record)) if limits.outlier_action is not OutlierAction.FLAG else table
     nothing = table.slice(0, 0)
     if limits.outlier_action is OutlierAction.FLAG or table.num_rows == 0:
         return TreatedTable(kept=table, rejected=nothing)
@@ -129,7 +130,7 @@ def treat(
         values = pc.sum(outside).as_py() or 0
         if not values:
             continue
-        treated.append(Treated(column=name, values=values, rows=table.num_rows))
+        treated.append(Treated(column=name, values=values, known=_known(number), rows=table.num_rows))
         if limits.outlier_action is OutlierAction.CLIP:
             kept = kept.set_column(place, table.schema.field(place), _clipped(column, bounds))
         else:
@@ -139,6 +140,30 @@ def treat(
     return TreatedTable(
         kept=table.filter(pc.invert(rejected)), rejected=table.filter(rejected), columns=tuple(treated)
     )
+
+
+def _plain(table: "pa.Table", names: Sequence[str]) -> "pa.Table":
+    """The table with codes and run ends of these columns undone, of which values can be changed."""
+    import pyarrow as pa
+
+    from aims_pipelines.measure.lowering import one_array, plain
+
+    for name in names:
+        place = table.schema.get_field_index(name)
+        if place < 0:
+            continue
+        values = plain(one_array(table.column(place)))
+        if pa.types.is_dictionary(values.type):
+            values = values.dictionary_decode()
+        if values.type != table.schema.field(place).type:
+            table = table.set_column(place, table.schema.field(place).with_type(values.type), values)
+    return table
+
+
+def _known(number: "pa.ChunkedArray") -> int:
+    import pyarrow.compute as pc
+
+    return int(pc.sum(pc.invert(number.is_null(nan_is_null=True))).as_py() or 0)
 
 
 def _fences_of_rows(
@@ -182,14 +207,13 @@ def _column(
 ) -> Finding | None:
     distribution = column.distribution
     remaining = distribution.total if distribution is not None else 0
-    if remaining == 0 or distribution is None:
+    if (remaining == 0 and treated is None) or distribution is None:
         if candidate.record.columns[column.name].max_missing == 1.0:
             return None  # the contract admits a column without values
         return _unanswered(candidate, column, "it has no values to judge", MIN_VALUES)
     if fences is None:
         return _unfenced(candidate, column, distribution)
-    removed = max((item.rows for item in candidate.treated), default=0) - candidate.profile.rows
-    values = remaining + max(0, removed)
+    values = remaining if treated is None else treated.known
     mended = treated.values if treated is not None else 0
     outlying = fences.beyond(distribution) + mended
     share, most = outlying / values, candidate.limits.max_outliers
@@ -276,8 +300,23 @@ def _clipped(column: "pa.ChunkedArray", bounds: Fences) -> "pa.ChunkedArray":
     if pa.types.is_integer(column.type) or pa.types.is_decimal(column.type):
         steps = 10.0 ** (column.type.scale if pa.types.is_decimal(column.type) else 0)
         low, high = math.ceil(low * steps) / steps, math.floor(high * steps) / steps
-    number = pc.cast(column, pa.float64(), safe=False)
+    number, stored = pc.cast(column, pa.float64(), safe=False), column.type
+    if pa.types.is_decimal(
+        stored
+    ):  # of which Arrow's functions take no narrow ones, and none of negative scale
+        column = column.cast(pa.decimal256(76, max(0, stored.scale)))
     for outside, bound in ((pc.greater(number, high), high), (pc.less(number, low), low)):
         if pc.any(outside).as_py():
-            column = pc.if_else(pc.fill_null(outside, False), pa.scalar(bound).cast(column.type), column)
-    return column
+            column = pc.if_else(pc.fill_null(outside, False), _bound(bound, column.type), column)
+    return column.cast(stored)
+
+
+def _bound(number: float, kind: "pa.DataType") -> "pa.Scalar":
+    from decimal import ROUND_HALF_EVEN, Context, Decimal
+
+    import pyarrow as pa
+
+    if not pa.types.is_decimal(kind):
+        return pa.scalar(number).cast(kind)
+    digits = Decimal(1).scaleb(-kind.scale)
+    return pa.scalar(Decimal(repr(number)).quantize(digits, ROUND_HALF_EVEN, Context(prec=76)), kind)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from aims_pipelines.core.errors import BadInput
 from aims_pipelines.stats.merge import merge
 from aims_pipelines.stats.profile import Profile
-from aims_pipelines.stats.rows import duplicate_rows, shared_rows
+from aims_pipelines.stats.rows import shared_rows
 
 #: Share of repeated rows, and of repeated unique keys, from which two windows are not two samples.
 _REPEATED_ROWS = 0.1
@@ -76,7 +76,7 @@ def _repeats(earlier: Profile, other: Profile, unique: Collection[str]) -> bool:
     mine, theirs = earlier.row_sketch, other.row_sketch
     if mine is None or theirs is None or not earlier.rows:
         return False
-    # Rows of few codes repeat inside a window, and about twice as often in another one of its size.
-    within = duplicate_rows(mine, earlier.rows).rows / earlier.rows
-    by_chance = 4.0 * within * max(1.0, other.rows / earlier.rows)
+    # Rows of few codes come again by chance: as often as those of the other window that occur in it more than once.
+    rows = int(theirs.counts.sum())
+    by_chance = 1.0 - int((theirs.counts == 1).sum()) / rows if rows else 0.0
     return shared_rows(mine, theirs).rows / earlier.rows > _REPEATED_ROWS + by_chance

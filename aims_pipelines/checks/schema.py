@@ -68,7 +68,8 @@ def _has_type(column: ColumnProfile, contract: ColumnContract, candidate: Candid
         return contract.max_missing == 1.0
     if contract.type is ColumnType.INTEGER:
         whole = stored.startswith(("int", "uint"))
-        return whole or (column.kind is Kind.NUMERIC and _multiples(column, 1.0, candidate))
+        number = stored.startswith(_STORED_AS[ColumnType.NUMBER])
+        return whole or (number and _multiples(column, 1.0, candidate))
     if contract.type is ColumnType.DATE:
         day = stored.startswith("date")
         return day or (stored.startswith("timestamp") and _multiples(column, _DAY, candidate))
@@ -76,9 +77,9 @@ def _has_type(column: ColumnProfile, contract: ColumnContract, candidate: Candid
 
 
 def _multiples(column: ColumnProfile, step: float, candidate: Candidate) -> bool:
-    """Whether every value is a whole multiple of ``step`` (seconds, for temporal columns)."""
-    distribution = column.distribution
-    if distribution is not None and distribution.exact:
+    """Whether every value is a whole multiple of ``step`` (seconds, for times; their days are those of the zone)."""
+    distribution, zoned = column.distribution, "tz=" in column.storage_type
+    if distribution is not None and distribution.exact and not zoned:
         points = distribution.points
         return bool(np.isfinite(points).all() and (points % step == 0).all())
     import pyarrow as pa

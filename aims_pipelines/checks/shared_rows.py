@@ -1,17 +1,28 @@
 """Rows that a table shares with another one, held against the fraction that may be."""
 
+import re
+
 from aims_pipelines.core.verdict import Finding, Status
-from aims_pipelines.stats.profile import Profile
+from aims_pipelines.stats.profile import NARROW, ColumnProfile, Kind, Profile
 from aims_pipelines.stats.rows import RowCount
 
 MEASURE = "shared row fraction"
+_FINE = re.compile(r"\[(us|ns)")
 
 
 def comparable(a: Profile, b: Profile) -> bool:
-    """Whether row hashes of two tables can be equal: the same columns of the same kinds, in the same order."""
+    """Whether row hashes of two tables can be equal: the same columns, stored alike, in the same order."""
     return list(a.columns) == list(b.columns) and all(
-        a.columns[name].kind is b.columns[name].kind for name in a.columns
+        _hashed_as(column) == _hashed_as(b.columns[name]) for name, column in a.columns.items()
     )
+
+
+def _hashed_as(column: ColumnProfile) -> tuple[Kind, str]:
+    """What equal values have to agree in for equal hashes."""
+    if column.storage_type in NARROW:  # a fraction in fewer bits is another number
+        return column.kind, column.storage_type
+    # Of micro- and nanoseconds the whole number is hashed, of coarser times the seconds.
+    return column.kind, "fine" if column.kind is Kind.TEMPORAL and _FINE.search(column.storage_type) else ""
 
 
 def shared_fraction(

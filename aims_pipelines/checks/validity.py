@@ -8,18 +8,18 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aims_pipelines.checks.candidate import Answer, Candidate, Inapplicable
 from aims_pipelines.checks.rows import pieces, tally_texts
-from aims_pipelines.checks.wording import count, percent
+from aims_pipelines.checks.wording import count, percent, stored_as
 from aims_pipelines.core.verdict import Finding, Status
 from aims_pipelines.records.dataset_record import ColumnContract, ColumnType
 from aims_pipelines.records.parts import Scalar
-from aims_pipelines.stats.profile import ColumnProfile, Kind
+from aims_pipelines.stats.profile import NARROW, ColumnProfile, Kind
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,8 +30,6 @@ _EXACT_INTEGER = 2.0**53
 _EXACT_DECIMAL = 10.0**15
 _INTEGERS: Final = frozenset({"int64", "uint64"})
 _DECIMAL: Final = re.compile(r"decimal\d+\(\d+, (-?\d+)\)")
-#: Arrow's names of the floats that are stored in fewer bits than a record's numbers.
-_STORED_IN: Final[dict[str, Any]] = {"float": np.float32, "halffloat": np.float16}
 
 
 def judge(candidate: Candidate) -> Answer:
@@ -92,11 +90,11 @@ def _has_rule(contract: ColumnContract) -> bool:
 def _misfit(column: ColumnProfile, contract: ColumnContract) -> str:
     """Why a rule cannot be asked of a column of this kind; empty if it can."""
     if (contract.min is not None or contract.max is not None) and column.kind is not Kind.NUMERIC:
-        return f"'min' and 'max' are for numbers, and the column holds {column.storage_type}"
+        return f"'min' and 'max' are for numbers, and the column holds {stored_as(column)}"
     if contract.pattern is not None and column.kind is not Kind.CATEGORICAL:
-        return f"'pattern' is for text, and the column holds {column.storage_type}"
+        return f"'pattern' is for text, and the column holds {stored_as(column)}"
     if contract.allowed is not None and column.kind is Kind.TEMPORAL:
-        return f"'allowed' is for text, numbers and booleans, and the column holds {column.storage_type}"
+        return f"'allowed' is for text, numbers and booleans, and the column holds {stored_as(column)}"
     return ""
 
 
@@ -174,31 +172,41 @@ def _blurred(column: ColumnProfile) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _NumberRule:
-    """Bounds and allowed values as the column stores them: 0.1 is another number in 32 bits.
+    """Bounds and allowed values: as the column stores them (0.1 is another number in 32 bits), and as written.
 
     Args:
         low: Smallest valid number.
         high: Largest valid number.
         allowed: The only valid numbers, if they are listed.
-        written: Those as they are written in the record.
+        least: The smallest as it is written.
+        most: The largest as it is written.
+        written: The only valid ones as they are written.
     """
 
     low: float
     high: float
     allowed: tuple[float, ...] | None
-    written: tuple[int | Decimal, ...]
+    least: int | Decimal
+    most: int | Decimal
+    written: frozenset[int | Decimal] | None
 
     @classmethod
     def of(cls, contract: ColumnContract, stored: str) -> "_NumberRule":
-        rounded = _STORED_IN.get(stored, float)
-        numbers = None if contract.allowed is None else [_number(one) for one in contract.allowed]
+        rounded = NARROW.get(stored, float)
+        low = -math.inf if contract.min is None else contract.min
+        high = math.inf if contract.max is None else contract.max
+        listed = None
+        if contract.allowed is not None:
+            listed = [number for one in contract.allowed if (number := _number(one)) is not None]
         return cls(
-            low=-math.inf if contract.min is None else float(rounded(contract.min)),
-            high=math.inf if contract.max is None else float(rounded(contract.max)),
-            allowed=None
-            if numbers is None
-            else tuple(float(rounded(one)) for one in numbers if one is not None),
-            written=tuple(_written(one) for one in numbers or () if one is not None and math.isfinite(one)),
+            low=float(rounded(low)),
+            high=float(rounded(high)),
+            allowed=None if listed is None else tuple(float(rounded(one)) for one in listed),
+            least=_written(low),
+            most=_written(high),
+            written=None
+            if listed is None
+            else frozenset(_written(one) for one in listed if math.isfinite(one)),
         )
 
     def broken(self, numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -213,28 +221,20 @@ class _NumberRule:
         numbers = values.drop_null().to_numpy(zero_copy_only=False)
         broken = np.zeros(len(numbers), dtype=bool)
         smallest, largest = np.iinfo(numbers.dtype).min, np.iinfo(numbers.dtype).max
-        if self.low > smallest:
-            low = math.ceil(self.low) if math.isfinite(self.low) else largest + 1
-            broken |= True if low > largest else numbers < numbers.dtype.type(low)
-        if self.high < largest:
-            high = math.floor(self.high) if math.isfinite(self.high) else smallest - 1
-            broken |= True if high < smallest else numbers > numbers.dtype.type(high)
-        if self.allowed is not None:
-            broken |= ~np.isin(
-                numbers,
-                np.array(
-                    [int(one) for one in self.written if one % 1 == 0 and smallest <= one <= largest],
-                    numbers.dtype,
-                ),
-            )
+        if self.least > smallest:
+            broken |= True if self.least > largest else numbers < numbers.dtype.type(math.ceil(self.least))
+        if self.most < largest:
+            broken |= True if self.most < smallest else numbers > numbers.dtype.type(math.floor(self.most))
+        if self.written is not None:
+            whole = [int(one) for one in self.written if one % 1 == 0 and smallest <= one <= largest]
+            broken |= ~np.isin(numbers, np.array(whole, numbers.dtype))
         return int(broken.sum())
 
     def broken_decimals(self, values: "pa.Array") -> int:
         """How many decimals break the rule, compared to the last digit of what the record says."""
-        low, high = _written(self.low), _written(self.high)
-        allowed = None if self.allowed is None else frozenset(self.written)
         return sum(
-            value is not None and not (low <= value <= high and (allowed is None or value in allowed))
+            value is not None
+            and not (self.least <= value <= self.most and (self.written is None or value in self.written))
             for value in values.to_pylist()
         )
 
@@ -247,8 +247,10 @@ def _number(value: Scalar) -> int | float | None:
 
 
 def _written(number: int | float) -> int | Decimal:
-    """A number of a record as it was written there, unless float64 has rounded it."""
-    return int(number) if float(number).is_integer() else Decimal(repr(number))
+    """A number of a record as it was written there."""
+    return (
+        number if isinstance(number, int) else int(number) if number.is_integer() else Decimal(repr(number))
+    )
 
 
 def _unanswered(column: str, reason: str, remedy: str) -> Finding:

@@ -2,6 +2,8 @@
 
 from collections.abc import Collection
 
+from aims_pipelines.stats.profile import ColumnProfile, Kind
+
 _MOST_NAMES = 8
 
 
@@ -20,3 +22,9 @@ def listing(names: Collection[str]) -> str:
     shown = [f"'{name}'" for name in list(names)[:_MOST_NAMES]]
     rest = len(names) - len(shown)
     return f"{', '.join(shown)} and {rest} more" if rest else ", ".join(shown)
+
+
+def stored_as(column: ColumnProfile) -> str:
+    """Name the type that a column is stored in, and that it came as codes where it did."""
+    text = column.storage_type in {"string", "binary", "bool", "null"} or column.kind is not Kind.CATEGORICAL
+    return column.storage_type if text else f"{column.storage_type} as codes (dictionary-encoded)"

@@ -310,6 +310,8 @@ def _range(column: "ColumnProfile") -> tuple[str, str]:
 
 def _values(column: "ColumnProfile | None") -> dict[str, int]:
     """How often each value of a label occurs; nothing where the values are many."""
+    from aims_pipelines.measure.lowering import number_label
+
     if column is None:
         return {}
     if column.categories is not None:
@@ -317,7 +319,7 @@ def _values(column: "ColumnProfile | None") -> dict[str, int]:
     if column.distribution is None or not column.distribution.exact:
         return {}
     pairs = zip(column.distribution.points.tolist(), column.distribution.counts.tolist(), strict=True)
-    return {f"{point:g}": count for point, count in pairs}
+    return {number_label(point): count for point, count in pairs}
 
 
 def _rated(made: "Profile", label: str | None) -> list[str]:

@@ -18,6 +18,15 @@ if TYPE_CHECKING:
     from aims_pipelines.stats.replay import Replay
 
 _Read = TypeVar("_Read")
+#: Limits that profiles alone can be judged by.
+_OF_DRIFT = (
+    "drift_alpha",
+    "drift_effect",
+    "drift_inconclusive",
+    "drift_reference",
+    "false_alarm_budget",
+    "confidence",
+)
 _DAYS = re.compile(r"([1-9][0-9]{0,4})d")
 
 
@@ -202,6 +211,16 @@ def _of_profiles(
 
     faults: list[Fault] = []
     tried = _collected(faults, lambda: read_limits(settings))
+    faults += [
+        Fault(
+            where=f"--set {name}",
+            expected=f"a limit of drift, as profiles are judged for nothing else: {', '.join(_OF_DRIFT)}",
+            found="one of another check",
+            remedy="Replay the project instead, which has the rows' verdicts: leave --profiles out.",
+        )
+        for name in tried or {}
+        if name not in _OF_DRIFT
+    ]
     stated = None if policy is None else _collected(faults, lambda: read_stated(policy))
     series = _collected(faults, lambda: read_series(files))
     if faults or series is None:

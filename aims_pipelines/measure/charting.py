@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from aims_pipelines.core.errors import BadInput, Fault
 from aims_pipelines.core.verdict import Status, worst
 from aims_pipelines.measure.groupings import unknown_column
+from aims_pipelines.measure.lowering import number_label
 from aims_pipelines.stats.charted_windows import FEWEST_KNOWN
 from aims_pipelines.stats.control_charts import (
     ALLOWANCE,
@@ -294,4 +295,4 @@ def _frequencies(column: ColumnProfile) -> Mapping[str, int]:
     if column.distribution is None or not column.distribution.exact:
         return {}
     pairs = zip(column.distribution.points.tolist(), column.distribution.counts.tolist(), strict=True)
-    return {f"{point:g}": count for point, count in pairs}
+    return {number_label(point): count for point, count in pairs}

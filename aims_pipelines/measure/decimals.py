@@ -13,7 +13,7 @@ from aims_pipelines.stats.hashing import hash_texts
 #: Every whole number below has a float64 of its own.
 EXACT_INTEGER = 1 << 53
 #: Every decimal of no more digits has a float64 of its own.
-_EXACT_DIGITS = 15
+EXACT_DIGITS = 15
 #: Largest power of ten that is a float64.
 _EXACT_POWER = 22
 #: Whole numbers that certainly fit into 64 bits.
@@ -40,7 +40,7 @@ def decimal_values(array: pa.Array) -> tuple[Floats, Hashes | None]:
     if rows and array.type.bit_width <= 128 and 0 <= scale <= _EXACT_POWER:
         wide = array.cast(pa.decimal128(38, scale))
         low, high = np.frombuffer(wide.buffers()[1], "<i8").reshape(-1, 2)[wide.offset : wide.offset + rows].T
-        short = (high == low >> 63) & (low < 10**_EXACT_DIGITS) & (low > -(10**_EXACT_DIGITS))
+        short = (high == low >> 63) & (low < 10**EXACT_DIGITS) & (low > -(10**EXACT_DIGITS))
         values = low / 10.0**scale
     places = np.flatnonzero(~short)
     if not len(places):
@@ -60,7 +60,7 @@ def _decimal_words(texts: pa.Array, values: Floats, places: NDArray[np.intp], sc
     if whole.any():
         integers = fixed_width(texts.filter(pa.array(whole)).cast(pa.int64()))
         words[places[whole]] = integer_words(integers, integers.astype(np.float64))
-    blurred = ~whole & np.asarray(pc.greater(digits, _EXACT_DIGITS))
+    blurred = ~whole & np.asarray(pc.greater(digits, EXACT_DIGITS))
     if blurred.any():
         written = texts.filter(pa.array(blurred)).cast(pa.large_string())
         words[places[blurred]] = hash_texts(*text_buffers(written))

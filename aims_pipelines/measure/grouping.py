@@ -120,7 +120,8 @@ class Grouping:
                 codes[valid] = encoded.codes
         if valid is not None:
             codes = np.where(valid, codes, len(labels))
-        return codes, [*map(_told_apart, labels), MISSING]
+        several = len(self.spec.columns) > 1
+        return codes, [*(_told_apart(label, several=several) for label in labels), MISSING]
 
     def _used(self, column: Codes) -> tuple[Counts, NDArray[np.integer]]:
         if len(column.labels) <= _FEW_LABELS:
@@ -139,7 +140,7 @@ class Grouping:
             return codes, band_labels(edges), valid
         encoded = workable(plain(column)).fill_null(0).dictionary_encode()
         codes = encoded.indices.to_numpy(zero_copy_only=False)
-        return codes, labels_of(encoded.dictionary), valid
+        return codes, labels_of(encoded.dictionary, stored=plain(column).type), valid
 
     def _seat(self, labels: list[str]) -> tuple[Counts, list[Fold]]:
         """Cells for levels, most of which are known."""
@@ -176,9 +177,11 @@ class Grouping:
         return len(self._cells)
 
 
-def _told_apart(label: str) -> str:
-    """The level of a value: itself, or in quotes where it would read as a level that stands for no value."""
-    return f"'{label}'" if any(part.strip("'") in _NO_VALUES for part in label.split(" & ")) else label
+def _told_apart(label: str, *, several: bool) -> str:
+    """The level of a value: itself, or in quotes where it would read as no value, or as those of several columns."""
+    parts = label.split(" & ")
+    quoted = (several and len(parts) > 1) or any(part.strip("'") in _NO_VALUES for part in parts)
+    return f"'{label}'" if quoted else label
 
 
 def _compact(codes: Counts, count: int) -> tuple[Counts, Counts]:

@@ -7,6 +7,7 @@ nowhere else.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Context, Decimal
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,9 @@ from numpy.typing import NDArray
 
 from aims_pipelines.measure.buffers import Floats, Hashes, Mask, fixed_width, text_buffers, validity
 from aims_pipelines.measure.column_types import is_binary, kind_of, logical_type
-from aims_pipelines.measure.decimals import EXACT_INTEGER, decimal_values, integer_words
+from aims_pipelines.measure.decimals import EXACT_DIGITS, EXACT_INTEGER, decimal_values, integer_words
 from aims_pipelines.stats.hashing import hash_labels, hash_texts
-from aims_pipelines.stats.profile import Kind
+from aims_pipelines.stats.profile import NARROW, Kind
 
 _NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 
@@ -218,16 +219,33 @@ def _opaque(labels: pa.Array) -> list[str]:
     return [f"#{value:016x}" for value in hashes.tolist()]
 
 
-def labels_of(values: pa.Array) -> list[str]:
-    """Texts for values of any measurable type: whole numbers without a decimal point, times in ISO 8601."""
+def labels_of(values: pa.Array, *, stored: pa.DataType | None = None) -> list[str]:
+    """Texts for values of any measurable type: whole numbers without a decimal point, times in ISO 8601.
+
+    Args:
+        values: The values.
+        stored: Type that they were stored in, if they come in a wider one.
+    """
+    kind = plain(values).type if stored is None else stored
+    if pa.types.is_integer(kind):
+        return [str(value) for value in values.to_pylist()]
+    if pa.types.is_decimal(kind):
+        return [_decimal_label(value) for value in values.to_pylist()]
     lowered = lower(values)
-    if not isinstance(lowered, Numbers):
+    if not isinstance(lowered, Numbers) or kind_of(values.type) is Kind.TEMPORAL:
         return [str(value) for value in values.cast(pa.string()).to_pylist()]
-    if kind_of(values.type) is Kind.TEMPORAL:
-        return [str(value) for value in values.cast(pa.string()).to_pylist()]
-    return [number_label(value) for value in lowered.values.tolist()]
+    return [number_label(value, NARROW.get(str(kind))) for value in lowered.values.tolist()]
 
 
-def number_label(value: float) -> str:
-    """Text for a number: ``1`` for 1.0, the shortest that reads back the same otherwise."""
-    return str(int(value)) if value.is_integer() and abs(value) < EXACT_INTEGER else repr(value)
+def number_label(value: float, kind: type[np.floating[Any]] | None = None) -> str:
+    """Text for a number: ``1`` for 1.0, otherwise the shortest that reads back the same, as ``kind`` if it is one."""
+    if value.is_integer() and abs(value) < EXACT_INTEGER:
+        return str(int(value))
+    return repr(value) if kind is None else str(kind(value))
+
+
+def _decimal_label(value: Decimal | None) -> str:
+    """Text for a decimal: as for a number, but to its last digit."""
+    if value is None or len(value.as_tuple().digits) <= EXACT_DIGITS:
+        return str(value) if value is None else number_label(float(value))
+    return f"{value.normalize(Context(prec=76)):f}"

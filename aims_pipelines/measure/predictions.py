@@ -17,7 +17,7 @@ from aims_pipelines.measure.periods import Period, check_number, check_time, par
 from aims_pipelines.measure.prediction_tables import Source
 from aims_pipelines.measure.windows import TableWindow, Window
 from aims_pipelines.stats.merge import kept_levels
-from aims_pipelines.stats.profile import OTHER, GroupSpec, Kind
+from aims_pipelines.stats.profile import NARROW, OTHER, GroupSpec, Kind
 from aims_pipelines.stats.score_table import ScoreTable, merge_scores, score_table
 
 Floats = NDArray[np.float64]
@@ -247,6 +247,10 @@ class _Tally:
         if not isinstance(lowered, Numbers):  # a file of empty cells alone
             return np.full(table.num_rows, np.nan)
         values = lowered.values if lowered.valid is None else np.where(lowered.valid, lowered.values, np.nan)
+        stored = NARROW.get(str(logical_type(table.schema.field(self._columns.score).type)))
+        if stored is not None:  # a score written as the threshold is at it, however it is stored
+            threshold = self._columns.threshold
+            values = np.where(values == float(stored(threshold)), threshold, values)
         wrong = (values < 0.0) | (values > 1.0)
         self.outside += int(wrong.sum())
         return np.where(wrong, np.nan, values)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from aims_pipelines.records.parts import Accepted, Envelope, Fraction, Identifier, Part, Scalar, Text
+from aims_pipelines.records.parts import Accepted, Envelope, Fraction, Identifier, Number, Part, Scalar, Text
 from aims_pipelines.records.policy_record import Limits
 
 
@@ -27,10 +27,8 @@ class ColumnContract(Part):
     type: ColumnType = Field(description="What the column holds.")
     description: str = Field("", description="Meaning, unit and origin, for people.")
     max_missing: Fraction = Field(0.0, description="Largest share of missing values, 0 to 1.")
-    min: float | None = Field(
-        None, description="Smallest valid number, read as float64.", allow_inf_nan=False
-    )
-    max: float | None = Field(None, description="Largest valid number, read as float64.", allow_inf_nan=False)
+    min: Number | None = Field(None, description="Smallest valid number.")
+    max: Number | None = Field(None, description="Largest valid number.")
     allowed: tuple[Scalar, ...] | None = Field(None, description="The only valid values.")
     pattern: str | None = Field(None, description="Regular expression that every value must match in full.")
     max_invalid: Fraction = Field(

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from aims_pipelines.records.parts import Envelope, Fraction, Open, Part, Positive
+from aims_pipelines.records.parts import Envelope, Fraction, Open, Part
 
 DATASET_CHECK_NAMES = (
     "provenance",
@@ -100,9 +100,7 @@ class Limits(Part):
         Reference.FIRST,
         description="Version that drift is judged against; `all` is every other partition's current one together.",
     )
-    drift_effect: Positive = Field(
-        0.1, description="Smallest shift worth refusing, total variation distance."
-    )
+    drift_effect: Open = Field(0.1, description="Smallest shift worth refusing, total variation distance.")
     drift_alpha: Open = Field(0.01, description="Chance that a window in which nothing has changed fails.")
     drift_inconclusive: Inconclusive = Field(
         Inconclusive.REFUSE, description="What an inconclusive answer does."

@@ -6,13 +6,15 @@ of time.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aims_pipelines.stats.bins import KEYS, MANTISSA_BITS, collapse, into_steps, keys_of
 from aims_pipelines.stats.categories import bucket_counts
-from aims_pipelines.stats.profile import Categories, ColumnProfile, Distribution, Kind
+from aims_pipelines.stats.profile import NARROW, Categories, ColumnProfile, Distribution, Kind
 
 Floats = NDArray[np.float64]
 
@@ -28,8 +30,30 @@ def aligned_counts(columns: Sequence[ColumnProfile]) -> tuple[Floats, bool]:
         (values of a number or time) or not (categories).
     """
     if columns and all(column.kind is not Kind.CATEGORICAL for column in columns):
-        return aligned_points([column.distribution for column in columns])[1], True
+        return aligned_points(as_stored(columns))[1], True
     return aligned_categories([column.categories for column in columns])[1], False
+
+
+def as_stored(columns: Sequence[ColumnProfile]) -> list[Distribution | None]:
+    """Distributions of one column, exact values rounded as they are where the column is stored in the fewest bits.
+
+    A fraction in 32 bits is another number than in 64; between two windows that is no change of the data.
+    """
+    narrow = [NARROW[column.storage_type] for column in columns if column.storage_type in NARROW]
+    if not narrow or len({column.storage_type for column in columns}) == 1:
+        return [column.distribution for column in columns]
+    kind = min(narrow, key=lambda item: np.dtype(item).itemsize)
+    return [_rounded(column.distribution, kind) for column in columns]
+
+
+def _rounded(distribution: Distribution | None, kind: type[np.floating[Any]]) -> Distribution | None:
+    if distribution is None or not distribution.exact:
+        return distribution
+    with np.errstate(over="ignore"):
+        rounded = distribution.points.astype(kind).astype(np.float64)
+    points, place = np.unique(rounded, return_inverse=True)
+    counts = np.bincount(place, distribution.counts, len(points)).astype(np.int64)
+    return replace(distribution, points=points, counts=counts)
 
 
 def aligned_points(

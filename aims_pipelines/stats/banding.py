@@ -14,6 +14,8 @@ _ABOVE = re.compile(rf">=({_NUMBER})")
 _BETWEEN = re.compile(rf"({_NUMBER})-({_NUMBER})")
 #: A numeric column of at most so many distinct values is grouped by its values.
 MOST_LEVELS = 10
+#: Whole numbers below are written without a decimal point.
+_WHOLE = 2.0**53
 
 
 def round_edges(
@@ -36,7 +38,10 @@ def round_edges(
     edges = sorted({round(quantiles[eighth - 1] / step) * step for eighth in eighths})
     inside = [edge for edge in edges if minimum < edge <= maximum]
     edges = inside or [mean]
-    return tuple(int(edge) if edge == int(edge) else float(f"{edge:.6g}") for edge in edges)
+    # As many digits as tell the edges apart, far from zero too.
+    digits = max(6, math.ceil(math.log10(max(abs(edge) for edge in edges) / step)) + 1) if any(edges) else 6
+    shown = dict.fromkeys(float(f"{edge:.{digits}g}") for edge in edges)
+    return tuple(int(edge) if edge == int(edge) and abs(edge) < _WHOLE else edge for edge in shown)
 
 
 def edges_for(column: ColumnProfile, *, fewest: int) -> tuple[float, ...]:

@@ -25,6 +25,10 @@ class Scale(StrEnum):
     RATE = "rate"  # a share of rows, charted by its arcsine, whose variance does not depend on the share
 
 
+#: Between these values squares and their sums keep their digits.
+_SMALL, _LARGE = 1e-100, 1e100
+
+
 class ChartedWindows:
     """Windows, some of which were learnt from.
 
@@ -49,7 +53,10 @@ class ChartedWindows:
         self.scale = scale
         self._errors = None if errors is None or scale is Scale.RATE else np.asarray(errors, np.float64)
         self._rows = None if rows is None else np.asarray(rows, np.float64)
-        self._charted = self.values
+        self._unit = _unit(self.values) if scale is Scale.PLAIN else 1.0
+        self._charted = self.values / self._unit
+        if self._errors is not None:
+            self._errors = self._errors / self._unit
         if scale is Scale.RATE:
             self._charted = self._arcsines()
         elif scale is Scale.LOG:
@@ -146,7 +153,7 @@ class ChartedWindows:
     def shown(self, place: int, charted: float) -> float:
         """Where a charted value would lie among the values, for a window of as many rows."""
         if self.scale is not Scale.RATE:
-            return charted if self.scale is Scale.PLAIN else math.exp(min(charted, 700.0))
+            return charted * self._unit if self.scale is Scale.PLAIN else math.exp(min(charted, 700.0))
         assert self._rows is not None  # noqa: S101 - rates have rows
         rows = float(self._rows[place])
         share = math.sin(min(max(charted, 0.0), math.pi) / 2.0) ** 2
@@ -199,3 +206,12 @@ class ChartedWindows:
         if exact * score <= 0.0:
             return 0.0
         return sign * math.copysign(min(abs(score), abs(exact)), score)
+
+
+def _unit(values: Floats) -> float:
+    """A power of two by which values are charted, so that neither huge nor tiny ones spoil squares; mostly 1."""
+    finite = np.abs(values[np.isfinite(values)])
+    largest = float(finite.max(initial=0.0))
+    return (
+        1.0 if _SMALL <= largest <= _LARGE or largest == 0.0 else math.ldexp(1.0, math.frexp(largest)[1] - 1)
+    )

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from aims_pipelines.stats.aligned import Floats, aligned_categories, aligned_points
+from aims_pipelines.stats.aligned import Floats, aligned_categories, aligned_points, as_stored
 from aims_pipelines.stats.profile import ColumnProfile, Kind
 
 #: Cells of equal reference mass into which ordered values are cut for distances between shares.
@@ -43,7 +43,7 @@ def shares(
     if reference.kind is Kind.CATEGORICAL:
         counts = aligned_categories([reference.categories, current.categories])[1]
     else:
-        points, counts = aligned_points([reference.distribution, current.distribution])
+        points, counts = aligned_points(as_stored([reference, current]))
         cuts = np.asarray(_edges(points, counts[0]) if edges is None else edges, dtype=np.float64)
         cell = np.searchsorted(cuts, points, side="right")
         summed = np.zeros((2, cuts.size + 1))
@@ -143,7 +143,7 @@ def kolmogorov_smirnov(reference: ColumnProfile, current: ColumnProfile) -> floa
     Source:
         Smirnov (1939), Bulletin de l'Université de Moscou 2(2):3-14.
     """
-    _, counts = aligned_points([reference.distribution, current.distribution])
+    _, counts = aligned_points(as_stored([reference, current]))
     if not counts.size or not counts.sum(axis=1).all():
         return math.nan
     gaps = np.cumsum(counts[0]) / counts[0].sum() - np.cumsum(counts[1]) / counts[1].sum()
@@ -160,7 +160,7 @@ def wasserstein(reference: ColumnProfile, current: ColumnProfile) -> float:
     Source:
         Vallender (1974), Theory of Probability and its Applications 18:784-786.
     """
-    points, counts = aligned_points([reference.distribution, current.distribution])
+    points, counts = aligned_points(as_stored([reference, current]))
     if not counts.size or not counts.sum(axis=1).all():
         return math.nan
     gaps = np.abs(np.cumsum(counts[0]) / counts[0].sum() - np.cumsum(counts[1]) / counts[1].sum())[:-1]

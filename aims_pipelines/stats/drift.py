@@ -27,6 +27,8 @@ from aims_pipelines.stats.shifts import column_shifts, missing_shifts, share_shi
 
 #: Standard deviation of harmless shifts between windows, as a part of the tolerated shift.
 WOBBLE = 0.058
+#: Whole numbers from here on are not all told apart by float64; and the part of a standard deviation that may blur.
+_EXACT_INTEGER, _BLUR = 2.0**53, 0.01
 
 
 def compare(
@@ -77,6 +79,15 @@ def compare(
         if (pair[0].kind is Kind.CATEGORICAL) != (pair[1].kind is Kind.CATEGORICAL):
             findings.append(inconclusive(name, f"{pair[0].kind} in the reference, {pair[1].kind} now"))
             continue
+        if any(_is_blurred(column) for column in pair):
+            findings.append(
+                inconclusive(
+                    name,
+                    "its numbers have more digits than are kept, so whether they changed cannot be told",
+                    remedy="Store identifiers and codes as text, or ignore the column.",
+                )
+            )
+            continue
         blocks += _column_blocks(reference, current, name, units, is_label=name in labels, wobble=scale)
     blocks += _size_blocks(reference, current, ignored, wobble=scale)
     paired, unpaired = pair_blocks(reference, current, ignored, wobble=scale)
@@ -92,6 +103,16 @@ def compare(
         )
     findings = attributed(findings, reference, current, labels=labels)
     return tuple(sorted(findings, key=_rank))
+
+
+def _is_blurred(column: ColumnProfile) -> bool:
+    """Whether whole numbers or decimals lie so close together, far from zero, that float64 does not tell them apart."""
+    moments = column.moments
+    if moments is None or not moments.count or not column.storage_type.startswith(("int", "uint", "decimal")):
+        return False
+    largest = max(abs(moments.minimum), abs(moments.maximum))
+    deviation = float(np.sqrt(moments.m2 / moments.count))
+    return largest >= _EXACT_INTEGER and not np.spacing(largest) < _BLUR * deviation
 
 
 def _problem(

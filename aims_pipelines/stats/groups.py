@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aims_pipelines.stats.profile import MISSING, ColumnProfile, Profile
+from aims_pipelines.stats.profile import MISSING, NARROW, ColumnProfile, Profile
 
 Scalar = str | int | float | bool
 
@@ -73,7 +73,7 @@ def occurrences(column: ColumnProfile, value: Scalar) -> GroupCount | None:
         number = _number(value)
         if number is None or not column.distribution.exact:
             return None
-        at = column.distribution.points == number
+        at = column.distribution.points == float(NARROW.get(column.storage_type, float)(number))
         return GroupCount(selected=int(column.distribution.counts[at].sum()), total=column.distribution.total)
     return None
 

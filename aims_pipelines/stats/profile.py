@@ -7,6 +7,8 @@ add up, and the profile of a concatenation equals the merge of the profiles.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +34,11 @@ PAIR_SPAN = 64
 PAIR_KEYS = 128
 #: Most categories of a pair's column that are kept by name; beyond, that many hash buckets.
 PAIR_LEVELS = 64
+
+#: Arrow's names of the floating point types of fewer than 64 bits, in which a fraction is another number.
+NARROW: Final[Mapping[str, type[np.floating[Any]]]] = MappingProxyType(
+    {"float": np.float32, "halffloat": np.float16}
+)
 
 MISSING = "(missing)"
 OTHER = "(other)"

@@ -6,7 +6,8 @@ variance of membership that the feature explains. Numeric features are cut into 
 equal mass, joined with their neighbours where they are too rare to speak, and those of at most 1,024 distinct
 numbers are read number by number, too, as they may be codes; a missing value is a category of its own.
 Categories too rare to speak (fewer than 5 expected members in the group or outside it) are taken together; what
-they might tell one by one is in the interval.
+they might tell one by one is in the interval. Of numbers read one by one, those of at least 4 rows are heard, and the
+chance agreement of so few is taken off.
 """
 
 import math
@@ -14,6 +15,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aims_pipelines.core.verdict import Finding, Status
 from aims_pipelines.stats.aligned import Floats, aligned_counts
@@ -25,6 +27,8 @@ _BINS = 20
 _FEWEST_EXPECTED = 5.0
 #: Distinct numbers that are read one by one, too, as codes may be; fewer common ones are told apart by bins.
 _MOST_CODES, _FEWEST_CODES = 1024, 3
+#: Fewest rows of a number that is read by itself.
+_ROWS_OF_A_CODE = 4.0
 _MEASURE = "proxy strength (Cramér's V)"
 
 
@@ -142,12 +146,18 @@ def proxy_strength(
                 cells.shape[1] == 1
             ):  # one number nearly everywhere: the few others speak as rare categories do
                 cells = two
-            members, others, hidden = _pooled(*cells)
-            if reading and members.size < _FEWEST_CODES:
+            if reading:
+                # What is rarer has been heard with its neighbours.
+                members, others, hidden = _pooled(*cells, rare=cells.sum(axis=0) < _ROWS_OF_A_CODE)
+                if members.size < _FEWEST_CODES:
+                    continue
+                results.append((*_v(members, others, z, hidden=0.0, few=True), levels[index]))
                 continue
+            sides = cells.sum(axis=1)
+            expected = cells.sum(axis=0) * float(sides.min() / sides.sum())
+            members, others, hidden = _pooled(*cells, rare=expected < _FEWEST_EXPECTED)
             if members.size > 1 or table.shape[1] == 1:
-                # Of numbers read one by one, what is rare has been heard with its neighbours.
-                results.append((*_v(members, others, z, 0.0 if reading else hidden), levels[index]))
+                results.append((*_v(members, others, z, hidden=hidden), levels[index]))
     if not results:
         return None
     value, _, _, group = max(results, key=lambda result: result[0])
@@ -248,11 +258,19 @@ def _with_neighbours(table: Floats, ordered: int) -> Floats:
     return np.concatenate([joined, table[:, ordered:]], axis=1)
 
 
-def _v(members: Floats, others: Floats, z: float, hidden: float) -> tuple[float, float, float]:
+def _v(
+    members: Floats, others: Floats, z: float, *, hidden: float, few: bool = False
+) -> tuple[float, float, float]:
     """Cramér's V of one group against the rest, and its interval.
 
-    ``hidden`` is the variance of membership among rows whose cells were taken together: at most so much more is
-    explained by cells too rare to tell.
+    Args:
+        members: Members of the group by cell.
+        others: All others by cell.
+        z: Half the interval's width in standard deviations.
+        hidden: Variance of membership among rows whose cells were taken together: at most so much more is explained by
+            cells too rare to tell.
+        few: Whether cells hold so few rows that the variance within each has to be estimated without bias; otherwise
+            Bergsma's correction, which is right where the feature says nothing, will do.
     """
     cells = members + others
     n = cells.sum()
@@ -262,7 +280,11 @@ def _v(members: Floats, others: Floats, z: float, hidden: float) -> tuple[float,
     between = float(np.sum(weights * (rates - share) ** 2))
     explained = between / spread
     freedom = cells.size - 1
-    corrected = max(0.0, explained - freedom / max(1.0, n - 1.0))
+    by_chance = freedom / max(1.0, n - 1.0)
+    if few:
+        by_chance = float(np.sum(weights * rates * (1.0 - rates) / np.maximum(cells - 1.0, 1.0))) / spread
+        by_chance -= 1.0 / n
+    corrected = min(1.0, max(0.0, explained - by_chance))
     # The influence of one row on the share explained; the mean of its square, over n, is the variance.
     base = -(rates**2) - np.sum(weights * rates**2) + 2.0 * share**2
     slope = between / spread**2 * (1.0 - 2.0 * share)
@@ -273,21 +295,19 @@ def _v(members: Floats, others: Floats, z: float, hidden: float) -> tuple[float,
     # Next to 1 the sample shows no error, next to 0 no effect: what a few rows more might show is allowed for.
     low = max(0.0, corrected - half - explained * z * z / (n * spread))
     high = min(1.0, corrected + half + z * z / n + hidden / spread)
-    correction = max(1e-12, min(1.0 - 1.0 / n, freedom - freedom**2 / n if freedom else 1.0))
+    correction = 1.0 if few else max(1e-12, min(1.0 - 1.0 / n, freedom - freedom**2 / n if freedom else 1.0))
     value = math.sqrt(min(1.0, corrected / correction))
     return value, min(value, math.sqrt(low)), max(value, math.sqrt(high))
 
 
-def _pooled(members: Floats, others: Floats) -> tuple[Floats, Floats, float]:
-    """Take cells together in which fewer than five are expected in the group or outside it.
+def _pooled(members: Floats, others: Floats, *, rare: NDArray[np.bool_]) -> tuple[Floats, Floats, float]:
+    """Take rare cells together.
 
     Returns:
         Members and others by cell, and the variance of membership within the cells taken together, as a share of all
         rows.
     """
     cells = members + others
-    smaller = min(members.sum(), others.sum()) / cells.sum()
-    rare = cells * smaller < _FEWEST_EXPECTED
     if rare.sum() < 2:
         return members, others, 0.0
     inside, outside = float(members[rare].sum()), float(others[rare].sum())

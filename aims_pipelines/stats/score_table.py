@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-#: Bins per unit of log-odds: a score within a bin has odds within 0.2 % of those of its middle.
-BINS_PER_UNIT = 256
+#: Bins per unit of log-odds: a score within a bin has odds within 0.012 % of those of its middle.
+BINS_PER_UNIT = 4096
 #: Scores nearer to 0 or 1 than this count as this far away.
-NEAREST = 1e-6
+NEAREST = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

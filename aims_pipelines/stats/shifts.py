@@ -22,7 +22,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from aims_pipelines.stats.aligned import aligned_categories, aligned_points
+from aims_pipelines.stats.aligned import aligned_categories, aligned_points, as_stored
 from aims_pipelines.stats.hashing import mix
 from aims_pipelines.stats.novelty import new_values
 from aims_pipelines.stats.profile import ColumnProfile, Kind
@@ -114,8 +114,8 @@ def column_shifts(
         labels, counts = aligned_categories([item.categories for item in (*reference, *current)])
         shares = share_shifts(*_halves(counts), wobble=wobble, present=present)
         return (shares if labels is not None else _or_new_values(shares, reference, current, wobble)), labels
-    columns = [item.distribution for pair in zip(reference, current, strict=True) for item in pair]
-    points, counts = aligned_points(columns, wholes=2)
+    columns = [item for pair in zip(reference, current, strict=True) for item in pair]
+    points, counts = aligned_points(as_stored(columns), wholes=2)
     if points.size <= 2:
         return share_shifts(counts[0::2], counts[1::2], wobble=wobble, present=present), None
     means = _far_from_zero(reference, current)

@@ -37,7 +37,7 @@ class PastJudgement:
         source_digest: Digest of its source file; empty if unknown.
         inputs: Admitted inputs: asset, digest and ledger entry of each.
         missing_inputs: Upstream assets that were read without evidence.
-        treated: Columns whose outlying values were clipped or taken out: name, values and rows of each.
+        treated: Columns whose outlying values were clipped or taken out: name, values treated, values before, and rows.
         pooled: Whether drift alone refused it, so that later windows may be pooled with it.
         version: Number of the version that it became; ``None`` if it was not published.
     """
@@ -54,7 +54,7 @@ class PastJudgement:
     source_digest: str
     inputs: tuple[tuple[str, str, str], ...]
     missing_inputs: tuple[str, ...]
-    treated: tuple[tuple[str, int, int], ...]
+    treated: tuple[tuple[str, int, int, int], ...]
     pooled: bool
     version: int | None
 
@@ -153,7 +153,9 @@ def _judged(entry: Entry, version: int | None) -> PastJudgement:
         source_digest=body["source"],
         inputs=tuple((item["asset"], item["digest"], item["evidence"]) for item in body["inputs"]),
         missing_inputs=tuple(body["missing_inputs"]),
-        treated=tuple((item["column"], item["values"], item["rows"]) for item in body["treated"]),
+        treated=tuple(
+            (item["column"], item["values"], item["known"], item["rows"]) for item in body["treated"]
+        ),
         pooled=any(item["reason"] == DRIFT_ALONE for item in body.get("quarantine", ())),
         version=version,
     )

@@ -30,7 +30,7 @@ def test_small_groups_are_left_to_representation_and_said_to_be(build, answer, f
     candidate = build(offers(f=(5_000, 2_500), m=(5_000, 2_500), d=(50, 0)), record=RECORD)
     found = finding(answer("label_rate_gap", candidate), "sex")
     assert found.status is Status.PASS
-    assert "1 group of fewer than 100 rows not compared" in found.reason
+    assert "1 group of fewer than 100 labelled rows not compared" in found.reason
     assert answer("representation", candidate).status is Status.FAIL
 
 

@@ -99,7 +99,7 @@ def test_clipping_brings_values_to_the_fences_and_counts_them(build, answer, fin
     assert result.kept.schema == table.schema
     assert result.kept["amount"].slice(20) == table["amount"].slice(20)
     assert max(float(value) for value in result.kept["amount"].to_pylist()) < 300
-    assert result.columns == (Treated(column="amount", values=20, rows=2_000),)
+    assert result.columns == (Treated(column="amount", values=20, known=2_000, rows=2_000),)
     assert result.reasons == ("20 values of 'amount' were clipped",)
     judged = build(result.kept, record=record, limits={"outlier_action": "clip"}, treated=result.columns)
     found = finding(answer("outliers", judged), "amount")
