@@ -165,3 +165,31 @@ def test_computing_an_old_window_again_does_not_make_it_a_new_one(key):
     first, second = (f"{key}{number}" if key else "" for number in (1, 2))
     windows = seen((1, first, "good"), (2, second, "doubtful"), (3, first, "good"))
     assert poolable_windows(windows, partition="") == ["doubtful", "good"]
+
+
+def repeating(rows, *, seed):
+    """Rows of few values, some of which come again within a window."""
+    rng = np.random.default_rng(seed)
+    return pa.table({name: rng.poisson(30, rows) for name in ("a", "b", "c")})
+
+
+def test_windows_cut_from_the_reference_are_told_though_rows_come_again_by_chance(build, answer):
+    reference = repeating(10_000, seed=1)
+    slices = [reference.slice(start, 1_000) for start in range(0, 8_000, 1_000)]
+    fields = {"record": {}, "reference": reference}
+    verdict = judged(build, answer, repeating(1_000, seed=2), slices, **fields)
+    assert verdict.status is Status.INCONCLUSIVE
+    assert all("8 windows left out for rows" in item.reason for item in verdict.problems)
+    fresh = [repeating(1_000, seed=seed) for seed in range(10, 18)]
+    together = judged(build, answer, repeating(1_000, seed=2), fresh, **fields)
+    assert not any("left out" in item.reason for item in together.findings)
+
+
+def test_one_window_in_other_orders_is_one_window(build, answer):
+    once = repeating(1_000, seed=3)
+    order = np.random.default_rng(4)
+    again = [once.take(pa.array(order.permutation(1_000))) for _ in range(6)]
+    verdict = judged(
+        build, answer, repeating(1_000, seed=2), again, record={}, reference=repeating(10_000, seed=1)
+    )
+    assert all("5 windows left out for rows" in item.reason for item in verdict.problems)

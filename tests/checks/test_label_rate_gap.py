@@ -1,3 +1,4 @@
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -112,3 +113,15 @@ def test_the_census_gap_between_the_sexes_is_what_the_rows_say(build, answer, fi
     found = finding(answer("label_rate_gap", build(adult, record=record)), "sex")
     assert found.status is Status.FAIL
     assert found.observed == pytest.approx(rates["Male"] - rates["Female"])
+
+
+def test_a_large_group_of_which_few_rows_have_a_label_is_not_passed_over(build, answer, finding):
+    table = offers(f=(5_000, 2_500), m=(5_000, 2_500), d=(1_000, 0))
+    known = np.ones(11_000, bool)
+    known[10_050:] = False
+    granted = pa.array(table["granted"].to_pylist(), mask=~known)
+    verdict = answer("label_rate_gap", build(table.set_column(1, "granted", granted), record=RECORD))
+    assert verdict.status is Status.INCONCLUSIVE
+    found = finding(verdict, "sex=d")
+    assert (found.measure, found.observed, found.limit) == ("labelled group rows", 50, 100)
+    assert "50 rows of 1,000 in the group have a label" in found.reason

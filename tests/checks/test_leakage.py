@@ -71,3 +71,31 @@ def test_the_census_parts_share_rows_by_coincidence_only_and_a_leak_is_found(bui
     assert finding(
         answer("leakage", build(leaked, record=RECORD, others={"holdout": holdout})), "holdout"
     ).status is (Status.FAIL)
+
+
+STORED = pa.table(
+    {
+        "t": pa.array(range(0, 2_000_000, 1_000), pa.timestamp("ms")),
+        "x": pa.array([number / 7 for number in range(2_000)], pa.float64()),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("column", "status"),
+    [
+        (("t", pa.timestamp("us")), Status.INCONCLUSIVE),
+        (("t", pa.timestamp("s")), Status.FAIL),
+        (("x", pa.float32()), Status.INCONCLUSIVE),
+        (("x", pa.float64()), Status.FAIL),
+    ],
+    ids=["finer times", "coarser times", "narrow floats", "the same"],
+)
+def test_rows_that_are_stored_so_that_equal_ones_differ_are_not_passed(
+    build, answer, finding, column, status
+):
+    name, kind = column
+    place = STORED.column_names.index(name)
+    other = STORED.set_column(place, name, STORED[name].cast(kind, safe=False))
+    found = finding(answer("leakage", build(STORED, record=RECORD, others={"holdout": other})), "holdout")
+    assert found.status is status

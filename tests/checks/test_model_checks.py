@@ -673,3 +673,13 @@ def test_a_check_that_crashes_is_inconclusive_and_tells_no_values(make):
     found = answer(judge_model(candidate), "subgroup_performance")
     assert found.status is Status.INCONCLUSIVE
     assert "not an array" not in found.findings[0].reason
+
+
+@pytest.mark.parametrize("check", ["subgroup_performance", "fairness_gap"])
+def test_rows_in_more_groups_than_are_told_apart_are_not_passed_over(check, make):
+    groups = {"sex": np.array(["female", "male", "(other)"] * 2_000)}
+    candidate = make(rows=6_000, groups=groups)
+    assert status(candidate, check) is Status.INCONCLUSIVE
+    found = finding(candidate, check, "sex=(other)")
+    assert found.n == 2_000
+    assert "in more groups than are told apart" in found.reason

@@ -1,5 +1,8 @@
+from decimal import Decimal
+
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from aims_pipelines.checks.candidate import Treated
@@ -160,3 +163,47 @@ def test_a_changed_unit_is_flagged_on_real_data(build, answer, adult):
     spoilt = adult.set_column(adult.column_names.index("fnlwgt"), "fnlwgt", thousand)
     verdict = answer("outliers", build(spoilt, reference=adult))
     assert [item.target for item in verdict.problems] == ["fnlwgt"]
+
+
+def test_rows_taken_out_for_one_column_do_not_thin_the_share_of_another(build, answer, finding):
+    rng = np.random.default_rng(6)
+    few = [*(rng.normal(0, 1, 192)), *([40.0] * 8), *([None] * 1_800)]
+    many = [*rng.normal(0, 1, 1_640), *([90.0] * 360)]
+    table = pa.table({"few": few, "many": many})
+    shares = {}
+    for action in ("flag", "clip", "quarantine"):
+        limits = {"outlier_action": action, "max_outliers": 0.015}
+        raw = build(table, limits=limits)
+        result = treat(table, raw.record, raw.limits, None)
+        judged = build(result.kept, model=table, limits=limits, treated=result.columns)
+        found = finding(answer("outliers", judged), "few")
+        shares[action] = (found.status, found.n)
+    assert set(shares.values()) == {(Status.FAIL, 200)}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [pa.decimal32(7, 1), pa.decimal64(12, 2), pa.decimal128(20, -1), pa.decimal256(40, 3)],
+    ids=str,
+)
+def test_decimals_of_every_width_are_clipped_as_they_are_stored(build, kind):
+    unit = 10 if kind.scale < 0 else 1
+    values = [Decimal(round(value)) * unit for value in np.random.default_rng(7).normal(100, 20, 1_000)]
+    wide = pa.array([Decimal(9_000 * unit), *values], pa.decimal128(20, max(0, kind.scale)))
+    table = pa.table({"v": wide.cast(kind)})
+    _, result = treated(build, table, "clip")
+    assert result.kept.schema == table.schema
+    assert result.kept["v"][0].as_py() < 300 * unit
+    assert result.kept["v"].slice(1).to_pylist() == table["v"].slice(1).to_pylist()
+
+
+@pytest.mark.parametrize("encode", [pc.dictionary_encode, pc.run_end_encode], ids=["codes", "run ends"])
+@pytest.mark.parametrize("action", ["clip", "quarantine"])
+def test_numbers_that_come_encoded_are_treated_as_numbers(build, encode, action):
+    plain = amounts(wild=20)
+    encoded = pa.table({"amount": encode(plain["amount"].combine_chunks())})
+    _, expected = treated(build, plain, action)
+    candidate = build(plain, limits={"outlier_action": action})
+    result = treat(encoded, candidate.record, candidate.limits, None)
+    assert result.kept == expected.kept
+    assert result.columns == expected.columns

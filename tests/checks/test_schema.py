@@ -1,5 +1,6 @@
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pytest
@@ -89,6 +90,9 @@ MISFITS = {
     "dates as timestamp": (pa.array([date(2026, 1, 1), None]), "timestamp"),
     "infinity as integer": (pa.array([float("inf"), 1.0]), "integer"),
     "durations as number": (pa.array([1, 2], pa.duration("s")), "number"),
+    "durations as integer": (pa.array([1, 2], pa.duration("s")), "integer"),
+    "many durations as integer": (pa.array(range(3_000), pa.duration("s")), "integer"),
+    "times of day as integer": (pa.array([1, 2], pa.time32("s")), "integer"),
 }
 
 
@@ -132,3 +136,15 @@ def test_whole_numbers_of_narrow_types_are_integers(build, answer, kind):
     numbers = pa.array(whole if pa.types.is_decimal(kind) else [float(one) for one in whole], kind)
     declared = {"columns": {"n": {"type": "integer"}}}
     assert answer("schema", build(pa.table({"n": numbers}), record=declared)).status is Status.PASS
+
+
+@pytest.mark.parametrize("days", [20, 5_000])
+@pytest.mark.parametrize(
+    ("hours", "status"), [(0, Status.PASS), (2, Status.FAIL)], ids=["midnight", "two o'clock"]
+)
+def test_days_begin_at_midnight_where_the_times_are(build, answer, days, hours, status):
+    zone = ZoneInfo("Europe/Berlin")
+    start = datetime(2001, 1, 1, hours)  # noqa: DTZ001 - local, whatever the season
+    moments = [(start + timedelta(days=number)).replace(tzinfo=zone) for number in range(days)]
+    table = pa.table({"d": pa.array(moments, pa.timestamp("us", tz="Europe/Berlin"))})
+    assert answer("schema", build(table, record={"columns": {"d": {"type": "date"}}})).status is status

@@ -409,3 +409,16 @@ def test_the_how_to_says_what_happens(folder, run, repository):
         assert result.exit_code in (0, 1, 3), (command, result.output, result.exception)
         for line in shown.strip().splitlines():
             assert " ".join(line.split()) in " ".join(result.output.split()), (command, line, result.output)
+
+
+def test_a_score_written_as_the_threshold_is_at_it_in_32_bits_too(folder, run):
+    selected = {}
+    for kind in ("float64", "float32"):
+        for name in ("reference", "served"):
+            table = pd.read_csv("scored.csv" if name == "served" else "reference.csv")
+            table["score"] = table["score"].round(1).clip(0.1, 0.9).astype(kind)
+            table.to_parquet(f"{name}-{kind}.parquet")
+        files = [f"{name}-{kind}.parquet" for name in ("reference", "served")]
+        made = json.loads(run(*files, *TERMS, "--threshold", "0.7", "--format", "json").output)
+        selected[kind] = [window["measured"]["selection rate"]["value"] for window in made["windows"]]
+    assert selected["float32"] == selected["float64"]

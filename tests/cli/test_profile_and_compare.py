@@ -2,11 +2,14 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
@@ -393,3 +396,31 @@ def test_compare_tells_what_carries_the_change_in_text_and_json(folder, run):
     parts = [one["part"] for one in told["findings"] if one["status"] == "fail"]
     assert parts == sorted(parts, reverse=True)
     assert "attribution" in json.loads(run("compare", "reference.csv", "same.csv", "--format", "json").output)
+
+
+def test_long_labels_and_long_numbers_are_told_apart(tmp_path, monkeypatch, run):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(3)
+    pq.write_table(
+        pa.table(
+            {
+                "g": rng.choice(["a", "b"], 10_000),
+                "code": rng.choice([1_000_000, 1_000_001, 2_000_000], 10_000, p=[0.7, 0.2, 0.1]),
+                "far": 1e15 + rng.normal(0, 1, 10_000),
+                "huge": rng.normal(1e25, 1e24, 10_000),
+            }
+        ),
+        "t.parquet",
+    )
+    for protected in ("g", "far", "huge"):
+        result = run(
+            "profile", "t.parquet", "--protected", protected, "--label", "code", "--out", f"{protected}.p"
+        )
+        assert result.exit_code == 0, result.exception
+    shown = run(
+        "profile", "t.parquet", "--protected", "g", "--label", "code", "--out", "g.p", "--overwrite"
+    ).output
+    assert "code = 2000000" in shown
+    (line,) = (line for line in shown.splitlines() if re.match(r"│ a ", line))
+    rates = [float(rate) for rate in re.findall(r"([\d.]+)%", line)][1:]
+    assert rates == pytest.approx([70.0, 20.0, 10.0], abs=2.0)

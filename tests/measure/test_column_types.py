@@ -247,3 +247,30 @@ def test_numbers_of_every_type_make_groups(kind: pa.DataType) -> None:
     table = pa.table({"g": pa.array(values, kind)})
     groups = profile_table(table, groups=(GroupSpec(columns=("g",)),)).groups["g"]
     assert {level: group.rows for level, group in groups.items()} == {"0.5": 1, "1": 2, "(missing)": 1}
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.int64(), pa.uint64(), pa.decimal128(38, 0), pa.dictionary(pa.int32(), pa.int64())], ids=str
+)
+def test_whole_numbers_beyond_float64_make_groups_of_their_own(kind: pa.DataType) -> None:
+    values = [2**60 + number for number in range(4)]
+    plain = pa.array([Decimal(value) for value in values] if pa.types.is_decimal(kind) else values)
+    table = pa.table(
+        {"g": plain.cast(kind) if not pa.types.is_dictionary(kind) else plain.dictionary_encode()}
+    )
+    groups = profile_table(table, groups=(GroupSpec(columns=("g",)),)).groups["g"]
+    assert {level: group.rows for level, group in groups.items()} == {str(value): 1 for value in values}
+
+
+@pytest.mark.parametrize("kind", [pa.float16(), pa.float32(), pa.float64(), pa.decimal128(5, 2)], ids=str)
+def test_fractions_are_groups_by_what_was_written_however_they_are_stored(kind: pa.DataType) -> None:
+    values = [Decimal("0.1"), Decimal("0.25"), Decimal("7")]
+    array = pa.array(values if pa.types.is_decimal(kind) else [float(value) for value in values], kind)
+    groups = profile_table(pa.table({"g": array}), groups=(GroupSpec(columns=("g",)),)).groups["g"]
+    assert set(groups) == {"0.1", "0.25", "7"}
+
+
+def test_groups_of_several_columns_whose_names_hold_an_ampersand_stay_apart() -> None:
+    table = pa.table({"a": ["x & y", "x"], "b": ["z", "y & z"]})
+    groups = profile_table(table, groups=[GroupSpec(columns=("a", "b"))]).groups["a & b"]
+    assert set(groups) == {"'x & y' & z", "x & 'y & z'"}

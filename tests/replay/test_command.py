@@ -261,6 +261,11 @@ class TestProfiles:
         assert "w0.json: expected each file once" in said
         assert "--set x" in said
 
+    def test_a_limit_that_profiles_say_nothing_about_is_bad_input(self, files: list[str], run: Any) -> None:
+        said = faults(run("--profiles", *files, "--set", "min_rows=99"))
+        assert "--set min_rows: expected a limit of drift" in str(said)
+        assert "drift_effect" in str(faults(run("--profiles", *files, "--set", "drift_effect=2")))
+
     def test_profiles_of_other_groups_and_unknown_columns_are_faults(
         self, files: list[str], run: Any
     ) -> None:

@@ -336,3 +336,16 @@ def test_the_variance_of_a_single_row_times_the_rows_is_that_of_the_window():
     assert [point.score for point in pooled.points[10:]] == pytest.approx(
         [point.score for point in stated.points[10:]], rel=1e-9
     )
+
+
+@pytest.mark.parametrize("unit", [1e-290, 1e-170, 1e150, 1e170, 1e300])
+def test_huge_and_tiny_units_do_not_matter_either(unit):
+    draw = np.random.default_rng(11)
+    values = np.append(draw.normal(10.0, 1.0, 14), 25.0)
+    plain, scaled = control_chart(values), control_chart(values * unit)
+    assert (scaled.status, [point.state for point in scaled.points]) == (
+        plain.status,
+        [point.state for point in plain.points],
+    )
+    assert scaled.points[-1].centre == pytest.approx(plain.points[-1].centre * unit)
+    assert scaled.points[-1].high == pytest.approx(plain.points[-1].high * unit)

@@ -1,6 +1,7 @@
 """A drift verdict fails on what is shown, passes on what would have been shown, and else says what it would take."""
 
 import math
+from decimal import Decimal
 from itertools import pairwise
 
 import numpy as np
@@ -346,3 +347,45 @@ def test_clean_windows_with_harmless_jitter_hardly_ever_fail():
         assert answers.count(Status.FAIL) <= 2
         if after == 10_000:
             assert answers.count(Status.PASS) >= 38
+
+
+def test_a_column_stored_in_fewer_bits_has_not_drifted():
+    rng = np.random.default_rng(31)
+    windows = [rng.choice([0.1, 0.2, 0.3, 0.4, 0.5], 10_000) for _ in range(2)]
+    profiles = [
+        profile_table(
+            pa.table({"rating": pa.array(values, kind), "sex": ["f", "m"] * 5_000}),
+            groups=(GroupSpec(columns=("rating",)),),
+            rows=False,
+        )
+        for values, kind in zip(windows, (pa.float64(), pa.float32()), strict=True)
+    ]
+    for pair in (profiles, profiles[::-1]):
+        assert {finding.status for finding in compare(*pair, effect=0.1, alpha=0.01)} == {Status.PASS}
+
+
+@pytest.mark.parametrize("kind", [pa.int64(), pa.decimal128(30, 0)], ids=str)
+def test_numbers_too_long_to_be_told_apart_are_not_passed(kind):
+    def window(share):
+        codes = [Decimal(2**60 + (number < share * 20_000)) for number in range(20_000)]
+        return profile_table(
+            pa.table({"flag": pa.array(codes, pa.decimal128(30, 0)).cast(kind), "x": ["a", "b"] * 10_000}),
+            rows=False,
+        )
+
+    findings = compare(window(0.5), window(1.0), effect=0.1, alpha=0.01)
+    (found,) = (finding for finding in findings if finding.target == "flag")
+    assert found.status is Status.INCONCLUSIVE
+    assert "more digits than are kept" in found.reason
+
+
+def test_long_numbers_far_apart_are_judged_as_ever():
+    rng = np.random.default_rng(32)
+
+    def window():
+        ids = rng.integers(2**60, 2**61, 20_000)
+        return profile_table(pa.table({"id": pa.array(ids), "x": ["a", "b"] * 10_000}), rows=False)
+
+    assert {finding.status for finding in compare(window(), window(), effect=0.1, alpha=0.01)} == {
+        Status.PASS
+    }

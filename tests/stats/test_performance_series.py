@@ -386,3 +386,12 @@ def test_a_reference_of_which_few_rows_were_scored_teaches_nothing():
     learnt = learn(part_scored(draw, 50_000, 0.5), Terms(coverage=0.8, tolerance=0.05, confidence=0.99))
     assert isinstance(learnt, Refusal)
     assert "50% of the rows have a score" in learnt.reason
+
+
+@pytest.mark.parametrize(("centre", "width"), [(0.5, 1e-2), (0.5, 1e-3), (1e-6, 2e-6)], ids=str)
+def test_the_ranking_of_scores_that_lie_close_together_is_that_of_scikit_learn(centre, width):
+    draw = np.random.default_rng(14)
+    labels = (draw.random(4_000) < 0.4).astype(float)
+    scores = centre + width * expit(draw.normal(labels, 1.2)) * (0.5 if centre < 0.1 else 1.0)
+    found = realised_performance(score_table(scores, labels))[Measure.ROC_AUC]
+    assert found.value == pytest.approx(metrics.roc_auc_score(labels, scores), abs=0.005)

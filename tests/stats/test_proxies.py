@@ -200,3 +200,36 @@ def test_the_interval_covers_the_true_strength_at_least_as_often_as_stated(rows,
         strength = proxy_strength({level: group.columns["x"] for level, group in measured.items()})
         covered += strength is None or strength.interval[0] - 1e-12 <= truth <= strength.interval[1]
     assert covered / 150 >= 0.94
+
+
+@pytest.mark.parametrize(("codes", "rows"), [(1_000, 5), (1_000, 20), (200, 9)])
+def test_a_code_is_heard_though_each_of_its_numbers_is_rare(codes, rows):
+    code = np.repeat(np.arange(codes), rows)
+    rng = np.random.default_rng(8)
+    findings = judged(
+        {"sex": np.where(code % 5 == 0, "f", "m"), "code": code, "other": rng.permutation(code)}, limit=0.5
+    )
+    assert findings["code -> sex"].status is Status.FAIL
+    assert findings["code -> sex"].observed == pytest.approx(1.0, abs=0.01)
+    assert findings["other -> sex"].status is Status.PASS
+    assert findings["other -> sex"].observed < 0.2
+
+
+@pytest.mark.parametrize(
+    ("codes", "rows", "spread"), [(500, 4, 0.0), (500, 4, 0.35), (300, 8, 0.35), (100, 30, 0.2)]
+)
+def test_the_interval_covers_the_strength_of_a_code_of_few_rows_each(codes, rows, spread):
+    """Rates of the codes are drawn once; the strength is that of these rates."""
+    rng, covered, values = np.random.default_rng(9), 0, []
+    rates = np.clip(0.5 + spread * rng.choice([-1.0, 1.0], codes), 0.0, 1.0)
+    truth = math.sqrt(float(np.var(rates)) / (rates.mean() * (1.0 - rates.mean())))
+    code = np.repeat(rng.permutation(codes), rows)
+    for _ in range(100):
+        women = rng.random(codes * rows) < rates[code]
+        measured = profile({"sex": np.where(women, "f", "m"), "x": code}).groups["sex"]
+        strength = proxy_strength({level: group.columns["x"] for level, group in measured.items()})
+        assert strength is not None
+        values.append(strength.value)
+        covered += strength.interval[0] - 1e-12 <= truth <= strength.interval[1]
+    assert covered >= 93
+    assert np.mean(np.square(values)) == pytest.approx(truth**2, abs=0.02)
