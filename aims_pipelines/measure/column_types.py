@@ -80,6 +80,17 @@ def flattened(schema: pa.Schema) -> list[tuple[str, tuple[int, ...], pa.DataType
     return columns
 
 
+def leaf_names(schema: pa.Schema) -> list[str]:
+    """Names that columns are measured by, whatever they hold: a struct's fields are ``a.b``."""
+
+    def under(name: str, kind: pa.DataType) -> list[str]:
+        if not pa.types.is_struct(kind) or not kind.num_fields:
+            return [name]
+        return [leaf for field in kind for leaf in under(f"{name}.{field.name}", field.type)]
+
+    return [leaf for field in schema for leaf in under(field.name, field.type)]
+
+
 def name_faults(names: list[str]) -> list[Fault]:
     """Faults in a table's column names: each is to be there, and to be there once."""
     faults = [

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from aims_pipelines.core.errors import BadInput, Fault
+from aims_pipelines.measure.column_types import leaf_names
 from aims_pipelines.stats.banding import bands_agree, edges_for, edges_of
 from aims_pipelines.stats.merge import merge_all
 from aims_pipelines.stats.profile import GroupSpec, Kind, Profile
@@ -97,7 +98,7 @@ def choose_groups(
     wanted = list(dict.fromkeys(column for names in parts for column in names))
     seen = [table.part(wanted) for table in tables]
     faults = [
-        unknown_column(f"{table.name}: protected", column, table.columns())
+        unknown_column(f"{table.name}: protected", column, leaf_names(table.rows.schema))
         for table, profile in zip(tables, seen, strict=True)
         for column in wanted
         if column not in profile.columns

@@ -424,3 +424,11 @@ def test_long_labels_and_long_numbers_are_told_apart(tmp_path, monkeypatch, run)
     (line,) = (line for line in shown.splitlines() if re.match(r"│ a ", line))
     rates = [float(rate) for rate in re.findall(r"([\d.]+)%", line)][1:]
     assert rates == pytest.approx([70.0, 20.0, 10.0], abs=2.0)
+
+
+def test_a_struct_is_answered_with_the_names_of_its_fields(tmp_path, monkeypatch, run):
+    monkeypatch.chdir(tmp_path)
+    pq.write_table(pa.table({"s": [{"a": 1, "b": "x"}] * 10, "y": [1] * 10}), "t.parquet")
+    said = fault_of(run("profile", "t.parquet", "--protected", "s", "--out", "t.p"))
+    assert "expected one of the columns s.a, s.b, y" in said
+    assert run("profile", "t.parquet", "--protected", "s.b", "--out", "t.p").exit_code == 0
