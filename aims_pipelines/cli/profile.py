@@ -310,7 +310,7 @@ def _range(column: "ColumnProfile") -> tuple[str, str]:
 
 def _values(column: "ColumnProfile | None") -> dict[str, int]:
     """How often each value of a label occurs; nothing where the values are many."""
-    from aims_pipelines.measure.lowering import number_label
+    from aims_pipelines.stats.number_labels import number_label
 
     if column is None:
         return {}

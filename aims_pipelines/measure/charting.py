@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from aims_pipelines.core.errors import BadInput, Fault
 from aims_pipelines.core.verdict import Status, worst
 from aims_pipelines.measure.groupings import unknown_column
-from aims_pipelines.measure.lowering import number_label
 from aims_pipelines.stats.charted_windows import FEWEST_KNOWN
 from aims_pipelines.stats.control_charts import (
     ALLOWANCE,
@@ -22,6 +21,7 @@ from aims_pipelines.stats.control_charts import (
 from aims_pipelines.stats.expressions import NUMERIC, VALUED, Measure, Statistic, parse_statistic
 from aims_pipelines.stats.groups import occurrences
 from aims_pipelines.stats.merge import empty_profile
+from aims_pipelines.stats.number_labels import number_label
 from aims_pipelines.stats.profile import ColumnProfile, Kind, Profile
 from aims_pipelines.stats.readings import Reading, has_errors, read_series, scale_of
 from aims_pipelines.stats.reference_windows import LEVEL

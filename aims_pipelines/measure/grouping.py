@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from aims_pipelines.core.errors import Fault
 from aims_pipelines.measure.cells import Cells
-from aims_pipelines.measure.lowering import Codes, Numbers, labels_of, lower, number_label, plain, workable
+from aims_pipelines.measure.lowering import Codes, Numbers, labels_of, lower, plain, workable
 from aims_pipelines.stats.hashing import hash_labels
+from aims_pipelines.stats.number_labels import number_label
 from aims_pipelines.stats.profile import LEVEL_CAP, MISSING, OTHER, GroupSpec, Kind
 
 Counts = NDArray[np.int64]

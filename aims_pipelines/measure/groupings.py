@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from aims_pipelines.core.errors import BadInput, Fault
-from aims_pipelines.measure.column_types import leaf_names
 from aims_pipelines.stats.banding import bands_agree, edges_for, edges_of
 from aims_pipelines.stats.merge import merge_all
 from aims_pipelines.stats.profile import GroupSpec, Kind, Profile
@@ -92,6 +91,8 @@ def choose_groups(
     Raises:
         BadInput: A column is not there; every such column is named.
     """
+    from aims_pipelines.measure.column_types import leaf_names
+
     if not protected:
         return ()
     parts = [tuple(part.strip() for part in name.split("&")) for name in protected]

@@ -19,6 +19,7 @@ from aims_pipelines.measure.buffers import Floats, Hashes, Mask, fixed_width, te
 from aims_pipelines.measure.column_types import is_binary, kind_of, logical_type
 from aims_pipelines.measure.decimals import EXACT_DIGITS, EXACT_INTEGER, decimal_values, integer_words
 from aims_pipelines.stats.hashing import hash_labels, hash_texts
+from aims_pipelines.stats.number_labels import number_label
 from aims_pipelines.stats.profile import NARROW, Kind
 
 _NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
@@ -235,13 +236,6 @@ def labels_of(values: pa.Array, *, stored: pa.DataType | None = None) -> list[st
     if not isinstance(lowered, Numbers) or kind_of(values.type) is Kind.TEMPORAL:
         return [str(value) for value in values.cast(pa.string()).to_pylist()]
     return [number_label(value, NARROW.get(str(kind))) for value in lowered.values.tolist()]
-
-
-def number_label(value: float, kind: type[np.floating[Any]] | None = None) -> str:
-    """Text for a number: ``1`` for 1.0, otherwise the shortest that reads back the same, as ``kind`` if it is one."""
-    if value.is_integer() and abs(value) < EXACT_INTEGER:
-        return str(int(value))
-    return repr(value) if kind is None else str(kind(value))
 
 
 def _decimal_label(value: Decimal | None) -> str:
