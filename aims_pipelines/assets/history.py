@@ -1,13 +1,14 @@
 """What earlier versions of a dataset have to say about a candidate: current, reference, preceding windows."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from aims_pipelines.assets.measuring import with_pairs_of
 from aims_pipelines.checks.candidate import Published
-from aims_pipelines.core.errors import BadInput, StoreUnavailable
+from aims_pipelines.core.errors import BadInput
 from aims_pipelines.resources.published_profiles import current_versions, merged_profile, profile_in
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class InStore:
         return profile_in(self.store, dataset, digest)
 
     def _rows(self, dataset: str, digest: str) -> "pa.Table | None":
+        from aims_pipelines.core.errors import StoreUnavailable
         from aims_pipelines.measure import content_digest
 
         try:
@@ -202,11 +204,11 @@ def _others(record: "DatasetRecord", *, earlier: Earlier) -> "dict[str, Profile]
     for name in record.disjoint_from:
         current = current_versions(earlier.versions(name))
         versions = [version for key, version in current.items() if key] or list(current.values())
-        try:
-            if versions:
-                others[name] = merged_profile(versions, partial(_ungrouped, earlier, name))
-        except (BadInput, StoreUnavailable):
+        profiles = {version.digest: _ungrouped(earlier, name, version.digest) for version in versions}
+        if not versions or None in profiles.values():
             continue  # the check says that there is nothing to compare with
+        with suppress(BadInput):  # nor is there where partitions do not fit together
+            others[name] = merged_profile(versions, profiles.get)
     return others
 
 

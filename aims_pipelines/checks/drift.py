@@ -88,7 +88,7 @@ def _with_pairs(profile: Profile, declared: Collection[tuple[str, str]]) -> Prof
 def _ignored(candidate: Candidate, reference: Profile) -> set[str]:
     """Columns that differ in every window by design, and columns that only one side has: schema speaks of those."""
     record = candidate.record
-    running = {name for name, contract in record.columns.items() if contract.unique}
+    running = {name for name, contract in record.columns.items() if contract.unique or not contract.drift}
     return (
         running
         | {record.subject or "", record.time or ""}

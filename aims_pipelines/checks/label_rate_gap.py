@@ -77,7 +77,7 @@ def _gap(candidate: Candidate, name: str, label: str, positive: Scalar) -> Findi
         else []
     )
     if OTHER in counts:
-        notes.append(f"nor {count(counts[OTHER].total, 'row')} in more groups than are told apart")
+        notes.append(f"{count(counts[OTHER].total, 'row')} in more groups than are told apart not compared")
     if notes:
         finding = replace(finding, reason=f"{finding.reason} ({', '.join(notes)})")
     if finding.status is Status.FAIL:

@@ -61,7 +61,7 @@ MODEL_CHECKS: Final[tuple[ModelCatalogueEntry, ...]] = (
     ),
     ModelCatalogueEntry(
         name="calibration",
-        version="3",
+        version="4",
         description="Can its probabilities be taken at their word, within each group too?",
     ),
     ModelCatalogueEntry(

@@ -207,7 +207,7 @@ def _column(
 ) -> Finding | None:
     distribution = column.distribution
     remaining = distribution.total if distribution is not None else 0
-    if (remaining == 0 and treated is None) or distribution is None:
+    if distribution is None or (remaining == 0 and (treated is None or fences is None)):
         if candidate.record.columns[column.name].max_missing == 1.0:
             return None  # the contract admits a column without values
         return _unanswered(candidate, column, "it has no values to judge", MIN_VALUES)

@@ -1,6 +1,7 @@
 """Schema: the declared columns are there, with the declared types, and no others."""
 
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from aims_pipelines.checks.wording import count
 from aims_pipelines.core.verdict import Finding, Status
 from aims_pipelines.records.dataset_record import ColumnContract, ColumnType
 from aims_pipelines.stats.profile import ColumnProfile, Kind
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _DAY = 86_400.0
 _STORED_AS = {
@@ -78,7 +82,10 @@ def _has_type(column: ColumnProfile, contract: ColumnContract, candidate: Candid
 
 def _multiples(column: ColumnProfile, step: float, candidate: Candidate) -> bool:
     """Whether every value is a whole multiple of ``step`` (seconds, for times; their days are those of the zone)."""
-    distribution, zoned = column.distribution, "tz=" in column.storage_type
+    distribution, zoned = (
+        column.distribution,
+        "tz=" in column.storage_type and "tz=UTC" not in column.storage_type,
+    )
     if distribution is not None and distribution.exact and not zoned:
         points = distribution.points
         return bool(np.isfinite(points).all() and (points % step == 0).all())
@@ -87,13 +94,33 @@ def _multiples(column: ColumnProfile, step: float, candidate: Candidate) -> bool
 
     def broken(piece: "pa.Array") -> int:
         if column.kind is Kind.TEMPORAL:
-            return pc.sum(pc.not_equal(pc.floor_temporal(piece, unit="day"), piece)).as_py() or 0
+            return _not_days(piece)
         broken = pc.not_equal(pc.floor(piece), piece)
         if pa.types.is_floating(piece.type):  # NaN is a missing value, infinity no whole number
             broken = pc.and_not(pc.or_(broken, pc.is_inf(piece)), pc.is_nan(piece))
-        return pc.sum(broken).as_py() or 0
+        return int(pc.sum(broken).as_py() or 0)
 
     return tally(candidate, column.name, broken) == 0
+
+
+def _not_days(times: "pa.Array") -> int:
+    """How many times are not the first moment of a day, where they are."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    zone = times.type.tz
+    if zone is None:
+        within = pc.not_equal(pc.floor_temporal(times, unit="day"), times)
+        return int(pc.sum(within).as_py() or 0)
+    try:
+        local = pc.local_timestamp(times)
+        day = pc.floor_temporal(local, unit="day")
+        # Where clocks skip midnight, the day begins later.
+        first = pc.assume_timezone(day, zone, ambiguous="earliest", nonexistent="latest")
+    except pa.ArrowInvalid:  # no zone that is known
+        return int(len(times) - times.null_count)
+    within = pc.and_(pc.not_equal(local, day), pc.not_equal(first, times))
+    return int(pc.sum(within).as_py() or 0)
 
 
 def _absent(name: str, renamed: str) -> Finding:

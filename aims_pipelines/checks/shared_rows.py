@@ -7,6 +7,7 @@ from aims_pipelines.stats.profile import NARROW, ColumnProfile, Kind, Profile
 from aims_pipelines.stats.rows import RowCount
 
 MEASURE = "shared row fraction"
+_EXACT_INTEGER = 2.0**53
 _FINE = re.compile(r"\[(us|ns)")
 
 
@@ -21,8 +22,17 @@ def _hashed_as(column: ColumnProfile) -> tuple[Kind, str]:
     """What equal values have to agree in for equal hashes."""
     if column.storage_type in NARROW:  # a fraction in fewer bits is another number
         return column.kind, column.storage_type
-    # Of micro- and nanoseconds the whole number is hashed, of coarser times the seconds.
-    return column.kind, "fine" if column.kind is Kind.TEMPORAL and _FINE.search(column.storage_type) else ""
+    if _FINE.search(column.storage_type):  # the whole number is hashed, of coarser times the seconds
+        return column.kind, "fine"
+    return column.kind, "long" if _is_long(column) else ""
+
+
+def _is_long(column: ColumnProfile) -> bool:
+    """Whether there are whole numbers or decimals whose digits are hashed, as float64 would blur them."""
+    moments = column.moments
+    if moments is None or not moments.count or not column.storage_type.startswith(("int", "uint", "decimal")):
+        return False
+    return max(abs(moments.minimum), abs(moments.maximum)) >= _EXACT_INTEGER
 
 
 def shared_fraction(

@@ -311,6 +311,7 @@ def _range(column: "ColumnProfile") -> tuple[str, str]:
 def _values(column: "ColumnProfile | None") -> dict[str, int]:
     """How often each value of a label occurs; nothing where the values are many."""
     from aims_pipelines.stats.number_labels import number_label
+    from aims_pipelines.stats.profile import NARROW
 
     if column is None:
         return {}
@@ -319,7 +320,7 @@ def _values(column: "ColumnProfile | None") -> dict[str, int]:
     if column.distribution is None or not column.distribution.exact:
         return {}
     pairs = zip(column.distribution.points.tolist(), column.distribution.counts.tolist(), strict=True)
-    return {number_label(point): count for point, count in pairs}
+    return {number_label(point, NARROW.get(column.storage_type)): count for point, count in pairs}
 
 
 def _rated(made: "Profile", label: str | None) -> list[str]:

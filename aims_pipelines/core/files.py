@@ -25,7 +25,7 @@ class Draft:
     sink: BinaryIO
 
     def put(self, target: Path) -> None:
-        """Give it its name, on disk, in place of any file that has that name.
+        """Give it its name, its contents on disk, in place of any file that has that name.
 
         Raises:
             OSError: It cannot be written there; what was there stays.
@@ -33,17 +33,20 @@ class Draft:
         self.sink.flush()
         os.fsync(self.sink.fileno())
         self.path.replace(target)
-        sync_folder(target.parent)
 
 
 @contextmanager
-def draft_in(folder: Path) -> Iterator[Draft]:
+def draft_in(folder: Path, name: str) -> Iterator[Draft]:
     """Begin a file in the folder that it is to lie in, and remove it again unless it is put in place.
+
+    Args:
+        folder: The folder.
+        name: What tells a reader of the folder what was begun, should the process be killed.
 
     Raises:
         OSError: It cannot be written there.
     """
-    path = folder / f".{uuid.uuid4().hex}.tmp"
+    path = folder / f".{name[:100]}.{uuid.uuid4().hex}.tmp"
     try:
         with path.open("xb") as sink:
             yield Draft(path, sink)
@@ -58,7 +61,7 @@ def write_whole(target: Path, data: bytes) -> None:
     Raises:
         OSError: It cannot be written there; what was there stays.
     """
-    with draft_in(target.parent) as draft:
+    with draft_in(target.parent, target.name) as draft:
         draft.sink.write(data)
         draft.put(target)
 

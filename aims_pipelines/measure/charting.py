@@ -22,7 +22,7 @@ from aims_pipelines.stats.expressions import NUMERIC, VALUED, Measure, Statistic
 from aims_pipelines.stats.groups import occurrences
 from aims_pipelines.stats.merge import empty_profile
 from aims_pipelines.stats.number_labels import number_label
-from aims_pipelines.stats.profile import ColumnProfile, Kind, Profile
+from aims_pipelines.stats.profile import NARROW, ColumnProfile, Kind, Profile
 from aims_pipelines.stats.readings import Reading, has_errors, read_series, scale_of
 from aims_pipelines.stats.reference_windows import LEVEL
 from aims_pipelines.stats.run_lengths import (
@@ -295,4 +295,4 @@ def _frequencies(column: ColumnProfile) -> Mapping[str, int]:
     if column.distribution is None or not column.distribution.exact:
         return {}
     pairs = zip(column.distribution.points.tolist(), column.distribution.counts.tolist(), strict=True)
-    return {number_label(point): count for point, count in pairs}
+    return {number_label(point, NARROW.get(column.storage_type)): count for point, count in pairs}

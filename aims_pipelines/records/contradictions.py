@@ -258,7 +258,7 @@ def _pairs(record: DatasetRecord, document: Document) -> Iterator[Fault]:
                     found=f"{shown(name)}, which holds times",
                     remedy="Times move by design. Pair the hour, the weekday or the age, as a column of its own.",
                 )
-            elif column.unique or name == record.subject:
+            elif column.unique or not column.drift or name == record.subject:
                 yield Fault(
                     where=document.where((*path, position)),
                     expected="a column whose values come again",

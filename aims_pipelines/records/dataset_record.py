@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from aims_pipelines.records.parts import Accepted, Envelope, Fraction, Identifier, Number, Part, Scalar, Text
+from aims_pipelines.records.parts import Accepted, Envelope, Fraction, Identifier, Part, Scalar, Text
 from aims_pipelines.records.policy_record import Limits
 
 
@@ -27,8 +27,8 @@ class ColumnContract(Part):
     type: ColumnType = Field(description="What the column holds.")
     description: str = Field("", description="Meaning, unit and origin, for people.")
     max_missing: Fraction = Field(0.0, description="Largest share of missing values, 0 to 1.")
-    min: Number | None = Field(None, description="Smallest valid number.")
-    max: Number | None = Field(None, description="Largest valid number.")
+    min: float | None = Field(None, description="Smallest valid number.", allow_inf_nan=False)
+    max: float | None = Field(None, description="Largest valid number.", allow_inf_nan=False)
     allowed: tuple[Scalar, ...] | None = Field(None, description="The only valid values.")
     pattern: str | None = Field(None, description="Regular expression that every value must match in full.")
     max_invalid: Fraction = Field(
@@ -37,6 +37,9 @@ class ColumnContract(Part):
     unique: bool = Field(False, description="Whether each value may occur only once.")
     feature: bool = Field(
         True, description="Whether a model may learn from it; if not, the search for proxies passes it over."
+    )
+    drift: bool = Field(
+        True, description="Whether its drift is judged; not for identifiers that are others in every window."
     )
     personal: bool = Field(
         False, description="Whether the column holds personal data (names, e-mail, numbers …)."

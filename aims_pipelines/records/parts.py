@@ -8,14 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-#: A number as it is written: whole ones keep all their digits.
-Number = Annotated[float | int, Field(allow_inf_nan=False)]
-
-
 Fraction = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
-
-
-Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 
 
 Open = Annotated[float, Field(gt=0.0, lt=1.0, allow_inf_nan=False)]

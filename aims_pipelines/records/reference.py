@@ -112,7 +112,7 @@ def _annotation(annotation: Any) -> str:
         return f"mapping to {_annotation(arguments[1])}"
     if origin in {types.UnionType, typing.Union}:
         inner = [_annotation(argument) for argument in arguments if argument is not type(None)]
-        return names[float] if sorted(inner) == ["number", "whole number"] else " or ".join(inner)
+        return " or ".join(inner)
     if issubclass(annotation, Enum):
         return " · ".join(f"`{choice.value}`" for choice in annotation)
     return f"[{annotation.__name__}](#{annotation.__name__.lower()})"

@@ -26,13 +26,13 @@ from aims_pipelines.stats.profile import MISSING, OTHER, Axis, Kind, PairTable
 from aims_pipelines.stats.shifts import CORRELATION_PER_TOTAL_VARIATION, FIRST, Shift, Shifts
 from aims_pipelines.stats.tails import Floats, chi_square, normal
 
-#: Most levels of a column, missing values not counted; fewer where a cell would hold less than so many rows.
+#: Most levels of a number, missing values not counted; fewer where a cell would hold less than so many rows.
 LEVELS = 8
 _ROWS_OF_A_CELL = 20.0
 #: Most cells where a column has more categories than that.
 CELLS = 2 * LEVELS**2
 #: Rows of the smaller window from which on more of them make no more cells.
-FINEST_FROM = CELLS * _ROWS_OF_A_CELL
+_FINEST_FROM = CELLS * _ROWS_OF_A_CELL
 #: Fewest rows of a cell that the smaller window expects.
 _FEWEST_EXPECTED = 5.0
 #: Fewest rows of both windows together for a level of its own.
@@ -95,12 +95,36 @@ class _Fit:
     weight: Floats
 
 
-def grids(reference: PairTable, current: PairTable) -> list[Grid]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finest:
+    """What the cells of a pair come to, however many the rows.
+
+    Args:
+        freedom: Degrees of freedom of their chi-square.
+        hidden: Share of the rows in cells of several categories, of the window in which it is larger.
+    """
+
+    freedom: float
+    hidden: float
+
+
+def finest(reference: PairTable, current: PairTable) -> Finest:
+    """Say what the cells of a pair would be in windows of many rows; arguments as for :func:`grids`."""
+    grid = grids(reference, current, rows=_FINEST_FROM)[0]
+    seen = [side[:-1, :-1] for side in (grid.before, grid.after)]
+    levels = [int(np.count_nonzero((seen[0] + seen[1]).sum(axis=axis))) for axis in (1, 0)]
+    mixed = grid.mixed[0][:, None] | grid.mixed[1][None, :]
+    shares = [float(side[mixed].sum() / max(side.sum(), 1.0)) for side in (grid.before, grid.after)]
+    return Finest(freedom=float(max(1, (levels[0] - 1) * (levels[1] - 1))), hidden=max(shares))
+
+
+def grids(reference: PairTable, current: PairTable, *, rows: float | None = None) -> list[Grid]:
     """Put two tables of a pair on common cells, once for each way of cutting numbers.
 
     Args:
         reference: The pair in the reference window.
         current: The pair in the current window, of the same kinds of values.
+        rows: Rows that the number of cells is for; those of the smaller window if absent.
 
     Returns:
         The cells by value, and, where a column holds numbers, by rank.
@@ -113,7 +137,8 @@ def grids(reference: PairTable, current: PairTable) -> list[Grid]:
         np.add.at(counts, (merged[0][1][side][:, None], merged[1][1][side][None, :]), table.counts)
         tables.append(counts)
     before, after = tables
-    levels = _levels([axis for axis, _ in merged], min(float(table.sum()) for table in tables))
+    smaller = min(float(table.sum()) for table in tables)
+    levels = _levels([axis for axis, _ in merged], smaller if rows is None else rows)
     found: list[Grid] = []
     for by_rank in (False, True):
         cuts = [

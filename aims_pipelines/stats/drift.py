@@ -13,6 +13,7 @@ declared pairs of columns on each other, beyond what either has shifted by itsel
 The reasons for each choice are in the decision record on drift.
 """
 
+import re
 from collections.abc import Collection
 
 import numpy as np
@@ -29,6 +30,8 @@ from aims_pipelines.stats.shifts import column_shifts, missing_shifts, share_shi
 WOBBLE = 0.058
 #: Whole numbers from here on are not all told apart by float64; and the part of a standard deviation that may blur.
 _EXACT_INTEGER, _BLUR = 2.0**53, 0.01
+#: Decimals of 15 digits are all told apart, in units of their last digit.
+_EXACT_DECIMAL, _SCALE = 1e15, re.compile(r"decimal\d+\(\d+, (-?\d+)\)")
 
 
 def compare(
@@ -112,7 +115,9 @@ def _is_blurred(column: ColumnProfile) -> bool:
         return False
     largest = max(abs(moments.minimum), abs(moments.maximum))
     deviation = float(np.sqrt(moments.m2 / moments.count))
-    return largest >= _EXACT_INTEGER and not np.spacing(largest) < _BLUR * deviation
+    scale = _SCALE.search(column.storage_type)
+    long = largest * 10.0 ** int(scale[1]) >= _EXACT_DECIMAL if scale else largest >= _EXACT_INTEGER
+    return long and not np.spacing(largest) < _BLUR * deviation
 
 
 def _problem(

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from aims_pipelines.core.verdict import Finding, Status
-from aims_pipelines.stats.dependence import FINEST_FROM
 from aims_pipelines.stats.families import Block, Family, Judged, tolerated_shift
 from aims_pipelines.stats.power import rows_needed
 from aims_pipelines.stats.shifts import Shift
@@ -30,6 +29,11 @@ _SUBJECTS = {
     "label": "label: ",
     "sizes": "group sizes: ",
     "dependence": f"{DEPENDENCE}: ",
+}
+_REMEDY = "Find out what changed at the source; accept it, or make this window the reference, if it is right."
+_REMEDIES = {
+    Shift.NEW_VALUES: "Find out whether values are written otherwise at the source. Identifiers that are others in "
+    "every window are left out with 'drift: false' in the column's contract (--ignore on the command line)."
 }
 MORE_ROWS = "Judge more rows, for instance this window together with the ones before it."
 
@@ -104,16 +108,15 @@ def column_finding(judged: Judged, index: int, *, rows: int, unit: Unit | None =
             finding,
             status=Status.FAIL,
             reason=f"{moved}, more than sampling and ordinary wobble explain",
-            remedy="Find out what changed at the source; accept it, or make this window the reference, if it is right.",
+            remedy=_REMEDIES.get(kind, _REMEDY),
         )
     if judged.conclusive[index]:
         return replace(finding, status=Status.PASS, reason=_passed(judged, at, moved))
-    unseen = 1.0 - float(shifts.present[at])
-    if block.family is Family.PAIRS and unseen >= judged.tolerated and min(before, after) >= FINEST_FROM:
+    if block.finest is not None and block.finest.hidden >= judged.tolerated:
         return replace(
             finding,
-            reason=f"{moved}; {unseen:.2g} of the rows hold values too rare to be told apart, among which a change "
-            "would not be seen",
+            reason=f"{moved}; {block.finest.hidden:.2g} of the rows hold values too rare to be told apart, "
+            "among which a change would not be seen",
             remedy="Pair columns of fewer values: merge rare ones at the source.",
         )
     return replace(

@@ -8,10 +8,12 @@ Hochberg's procedure decides: beside real shifts the level bounds the expected s
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aims_pipelines.stats.dependence import Finest
 from aims_pipelines.stats.multiplicity import benjamini_hochberg
 from aims_pipelines.stats.power import dependence_resolution, resolution, variance_of
 from aims_pipelines.stats.shifts import Shifts
@@ -61,6 +63,7 @@ class Block:
     shifts: Shifts
     units: NDArray[np.intp]
     labels: tuple[str, ...] = ()
+    finest: Finest | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +134,10 @@ def _judge_family(
     adjusted = benjamini_hochberg(p, weights=weights) / part
     failed = np.nan_to_num(adjusted, nan=1.0) <= alpha
     level = np.clip(alpha * part * weights / tests, 1e-30, 0.5)
-    able = (dependence_resolution if family is Family.PAIRS else resolution)(
+    freedom = np.array(
+        [block.finest.freedom if block.finest else 0.0 for block in blocks for _ in block.units]
+    )
+    able = (partial(dependence_resolution, freedom=freedom) if family is Family.PAIRS else resolution)(
         shifts,
         level=level,
         shown_level=np.minimum(0.5, level * max(1, int(failed.sum()))),

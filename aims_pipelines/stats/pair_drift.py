@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aims_pipelines.core.verdict import Finding, Status
-from aims_pipelines.stats.dependence import dependence_shifts, grids
+from aims_pipelines.stats.dependence import dependence_shifts, finest, grids
 from aims_pipelines.stats.drift_findings import DEPENDENCE, MORE_ROWS, inconclusive
 from aims_pipelines.stats.families import Block, Family
 from aims_pipelines.stats.pairs import pair_name
@@ -66,6 +66,7 @@ def pair_blocks(
                 subject="dependence",
                 shifts=shifts,
                 units=np.array([0], dtype=np.intp),
+                finest=finest(reference.pairs[pair], current.pairs[pair]),
             )
         )
     return blocks, findings

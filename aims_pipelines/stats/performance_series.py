@@ -185,7 +185,7 @@ def _untold(grouping: str, levels: Mapping[str, Sequence[WindowPerformance]]) ->
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return Finding(
         target=grouping,
-        measure="share of rows in groups too small to judge",
+        measure="share of rows in groups that cannot be judged",
         status=Status.INCONCLUSIVE,
         reason=f"groups that hold {share:.0%} of the rows cannot be judged by themselves: "
         f"{', '.join(names[:_MOST_NAMED])}{more}",
@@ -197,5 +197,5 @@ def _untold(grouping: str, levels: Mapping[str, Sequence[WindowPerformance]]) ->
             (item.rows_needed or 0 for _, window in unable for item in window.findings), default=0
         )
         or None,
-        remedy=unable[0][1].findings[0].remedy,
+        remedy=next(item.remedy for item in unable[0][1].findings if item.status is not Status.PASS),
     )

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aims_pipelines.stats.dependence import LEVELS, levels_for
 from aims_pipelines.stats.shifts import (
     CORRELATION_PER_TOTAL_VARIATION,
     FIRST,
@@ -89,9 +88,18 @@ def resolution(
 
 
 def dependence_resolution(
-    shifts: Shifts, *, level: Floats, shown_level: Floats, tolerated: float, power: float, wobble: float
+    shifts: Shifts,
+    *,
+    level: Floats,
+    shown_level: Floats,
+    tolerated: float,
+    power: float,
+    wobble: float,
+    freedom: Floats,
 ) -> Resolution:
     """Work out what tests of the dependence of pairs can show; arguments and result as for :func:`resolution`.
+
+    ``freedom`` are the degrees of freedom that the cells come to in windows of many rows.
 
     Whatever the change: if it moves ``tolerated`` of the rows to other cells, chi-square's noncentrality is at least
     ``4 * tolerated**2 / v``, as the sum of ``d**2 / p`` over the cells is at least the square of the sum of ``|d|``.
@@ -122,8 +130,6 @@ def dependence_resolution(
 
     able = largest(_critical(shifts.tests, cells_level), shifts.tests, room)
     # More rows are looked at in more cells, and leave fewer rows in cells too small to judge.
-    now = np.array([levels_for(float(rows)) for rows in np.minimum(shifts.before, shifts.after)])
-    freedom = np.minimum(shifts.tests * np.square((LEVELS - 1) / (now - 1)), (LEVELS - 1) ** 2)
     freedom = np.maximum(freedom, shifts.tests)
     wanted = largest(_critical(freedom, cells_level), freedom, np.full(room.size, 0.9 * tolerated))
     wanted = np.minimum(wanted, variance * 0.9)

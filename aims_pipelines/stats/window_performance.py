@@ -129,13 +129,15 @@ def judge_windows(
     level = simultaneous(terms.confidence, _TESTS_A_WINDOW * max(tested, len(due)))
     told = {name: describe(name, table, learnt, terms) for name, table in windows.items()}
     known = {name: of_known(windows[name]) for name in due if told[name].mature}
+    unlike = {name for name in known if _too_few_scores(windows[name], terms)}
     for name in due:
         target = f"{name} ({group})" if group else name
         findings: tuple[Finding, ...] = (_immature(windows[name], terms, target),)
         if name in known and isinstance(learnt, Refusal):
             findings = (_open(target, learnt),)
         elif name in known and not isinstance(learnt, Refusal):
-            findings = _findings(name, known, _Asked(learnt=learnt, terms=terms, level=level, target=target))
+            others = {one: table for one, table in known.items() if one == name or one not in unlike}
+            findings = _findings(name, others, _Asked(learnt=learnt, terms=terms, level=level, target=target))
         if refusal := _too_few_scores(windows[name], terms):
             findings = (*findings, _open(target, refusal, measure="share of rows with a score"))
         told[name] = replace(told[name], pending=False, findings=findings)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from aims_pipelines.core.errors import StoreUnavailable
-from aims_pipelines.core.files import draft_in, sweep
+from aims_pipelines.core.files import draft_in, sweep, sync_folder
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,11 +39,12 @@ def write_parquet(target: Path, table: "pa.Table") -> str:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         sweep(target.parent)
-        with draft_in(target.parent) as draft:
+        with draft_in(target.parent, target.name) as draft:
             hashing = _HashingFile(draft.sink)
             with pa.PythonFile(hashing, mode="w") as sink:
                 pq.write_table(table, sink, compression="zstd", row_group_size=_ROWS_PER_GROUP)
             draft.put(target)
+        sync_folder(target.parent)
     except (OSError, pa.ArrowException) as error:
         raise StoreUnavailable(
             f"Cannot write {target}: {error}. Nothing was published. "

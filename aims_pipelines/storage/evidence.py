@@ -53,11 +53,12 @@ class EvidenceStore:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             sweep(self.folder)
-            with draft_in(self.folder) as draft:
+            with draft_in(self.folder, "evidence") as draft:
                 digest = _copy(source, draft.sink)
                 target = self.path(digest)
                 target.parent.mkdir(exist_ok=True)
                 draft.put(target)  # over a damaged file of that name, too: these bytes are right
+            sync_folder(target.parent)
             sync_folder(self.folder)
         except OSError as error:
             raise StoreUnavailable(

@@ -45,7 +45,7 @@ def export_ledger(
         StoreUnavailable: The file cannot be written; nothing is left behind.
     """
     try:
-        with draft_in(file.parent) as draft:
+        with draft_in(file.parent, file.name) as draft:
             with zipfile.ZipFile(draft.sink, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as archive:
                 report = _write(ledger, evidence, archive, at=at, progress=progress)
             draft.put(file)

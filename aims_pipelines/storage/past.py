@@ -154,7 +154,8 @@ def _judged(entry: Entry, version: int | None) -> PastJudgement:
         inputs=tuple((item["asset"], item["digest"], item["evidence"]) for item in body["inputs"]),
         missing_inputs=tuple(body["missing_inputs"]),
         treated=tuple(
-            (item["column"], item["values"], item["known"], item["rows"]) for item in body["treated"]
+            (item["column"], item["values"], item.get("known", item["rows"]), item["rows"])
+            for item in body["treated"]
         ),
         pooled=any(item["reason"] == DRIFT_ALONE for item in body.get("quarantine", ())),
         version=version,

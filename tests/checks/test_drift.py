@@ -186,3 +186,18 @@ def test_a_pair_of_columns_that_neither_window_has_does_not_pass(build, answer):
     (finding,) = (item for item in verdict.problems if item.target == "amount × town")
     assert finding.status is Status.INCONCLUSIVE
     assert finding.reason == "town is not a column of both windows"
+
+
+def test_identifiers_that_are_others_in_every_window_can_be_left_out(build, answer):
+    rng = np.random.default_rng(21)
+
+    def orders(window):
+        codes = np.repeat(np.arange(6_000), 3)
+        return pa.table({"order": [f"{window}-{code}" for code in codes], "amount": rng.normal(0, 1, 18_000)})
+
+    judged = build(orders("b"), reference=orders("a"))
+    (failed,) = answer("drift", judged).problems
+    assert failed.target == "order"
+    assert "'drift: false'" in failed.remedy
+    left_out = build(orders("b"), reference=orders("a"), record={"columns": {"order": {"drift": False}}})
+    assert answer("drift", left_out).status is Status.PASS

@@ -99,3 +99,23 @@ def test_rows_that_are_stored_so_that_equal_ones_differ_are_not_passed(
     other = STORED.set_column(place, name, STORED[name].cast(kind, safe=False))
     found = finding(answer("leakage", build(STORED, record=RECORD, others={"holdout": other})), "holdout")
     assert found.status is status
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs"),
+    [
+        (pa.time32("ms"), pa.time64("us")),
+        (pa.duration("ms"), pa.duration("us")),
+        (pa.int64(), pa.float64()),
+    ],
+    ids=str,
+)
+def test_values_that_are_hashed_otherwise_are_not_compared(build, answer, finding, mine, theirs):
+    start = 2**60 if pa.types.is_integer(mine) else 0
+    values = pa.array([start + number * 1024 for number in range(500)], pa.int64())
+    own = values.cast(pa.int32()).cast(mine) if pa.types.is_time(mine) else values.cast(mine)
+    other = pa.table({"a": own.cast(theirs, safe=False)})
+    found = finding(
+        answer("leakage", build(pa.table({"a": own}), record=RECORD, others={"holdout": other})), "holdout"
+    )
+    assert found.status is Status.INCONCLUSIVE

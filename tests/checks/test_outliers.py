@@ -207,3 +207,12 @@ def test_numbers_that_come_encoded_are_treated_as_numbers(build, encode, action)
     result = treat(encoded, candidate.record, candidate.limits, None)
     assert result.kept == expected.kept
     assert result.columns == expected.columns
+
+
+def test_a_column_of_which_nothing_is_left_is_inconclusive(build, answer, finding):
+    treated = (Treated(column="amount", values=40, known=40, rows=140),)
+    table = pa.table({"amount": pa.nulls(100, pa.float64()), "other": pa.array(RNG.normal(0, 1, 100))})
+    found = finding(
+        answer("outliers", build(table, limits={"outlier_action": "quarantine"}, treated=treated)), "amount"
+    )
+    assert found.status is Status.INCONCLUSIVE

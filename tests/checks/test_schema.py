@@ -1,8 +1,9 @@
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from aims_pipelines.core.verdict import Status
@@ -136,6 +137,30 @@ def test_whole_numbers_of_narrow_types_are_integers(build, answer, kind):
     numbers = pa.array(whole if pa.types.is_decimal(kind) else [float(one) for one in whole], kind)
     declared = {"columns": {"n": {"type": "integer"}}}
     assert answer("schema", build(pa.table({"n": numbers}), record=declared)).status is Status.PASS
+
+
+@pytest.mark.parametrize(
+    ("zone", "first"),
+    [
+        ("America/Sao_Paulo", date(2018, 1, 1)),
+        ("America/Havana", date(2023, 1, 1)),
+        ("Europe/Berlin", date(2023, 1, 1)),
+    ],
+    ids=["midnight skipped", "midnight twice", "elsewhere"],
+)
+def test_days_begin_later_where_clocks_skip_midnight(build, answer, zone, first):
+    days = [first + timedelta(days=number) for number in range(365)]
+    naive = pa.array([datetime.combine(day, time()) for day in days], pa.timestamp("us"))
+    moments = pc.assume_timezone(naive, zone, ambiguous="earliest", nonexistent="latest")
+    declared = {"columns": {"d": {"type": "date"}}}
+    assert answer("schema", build(pa.table({"d": moments}), record=declared)).status is Status.PASS
+    later = pc.add(moments, pa.scalar(timedelta(hours=3)))
+    assert answer("schema", build(pa.table({"d": later}), record=declared)).status is Status.FAIL
+
+
+def test_times_of_a_zone_that_nobody_knows_are_no_days(build, answer):
+    table = pa.table({"d": pa.array([0, 86_400], pa.timestamp("s", tz="Mars/Olympus"))})
+    assert answer("schema", build(table, record={"columns": {"d": {"type": "date"}}})).status is Status.FAIL
 
 
 @pytest.mark.parametrize("days", [20, 5_000])

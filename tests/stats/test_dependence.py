@@ -247,7 +247,13 @@ def test_a_pass_would_have_shown_the_tolerated_change_whatever_it_looks_like(fre
     shifts = _shifts(freedom, asked=asked)
     level = np.array([1e-4])
     able = dependence_resolution(
-        shifts, level=level, shown_level=level, tolerated=effect, power=0.95, wobble=wobble * effect
+        shifts,
+        level=level,
+        shown_level=level,
+        tolerated=effect,
+        power=0.95,
+        wobble=wobble * effect,
+        freedom=np.array([float(freedom)]),
     )
     v = float(able.largest_variance[0])
     critical = stats.chi2.isf(1e-4 * (1.0 - FIRST if asked else 1.0), freedom)
@@ -385,5 +391,37 @@ def test_what_rare_categories_do_among_themselves_is_not_passed_where_it_is_not_
     )
     assert finding.status is Status.INCONCLUSIVE
     assert "values too rare to be told apart" in finding.reason
+    assert finding.rows_needed is None
+    assert "merge rare ones" in finding.remedy
+
+
+@pytest.mark.parametrize(("rows", "categories"), [(1_000, 16), (2_500, 16), (8_000, 16), (900, 12)])
+def test_the_rows_that_a_pair_of_many_cells_takes_are_enough(rows, categories):
+    def window(rows, seed):
+        rng = np.random.default_rng(seed)
+        made = {"a": rng.integers(0, categories, rows).astype(str), "y": rng.standard_normal(rows)}
+        return profile_table(pa.table(made), pairs=[("a", "y")], rows=False)
+
+    (finding,) = of_pairs(compare(window(rows, 1), window(rows, 2), **POLICY))
+    assert finding.status is Status.INCONCLUSIVE
+    assert finding.rows_needed is not None
+    enough = finding.rows_needed
+    (settled,) = of_pairs(compare(window(enough, 3), window(enough, 4), **POLICY))
+    assert settled.status is Status.PASS
+
+
+@pytest.mark.parametrize("rows", [10_000, 40_000])
+def test_a_pair_that_no_number_of_rows_settles_says_so_at_any_size(rows):
+    rng = np.random.default_rng(7)
+    windows = [
+        profile_table(
+            pa.table({name: rng.integers(0, 40, rows).astype(str) for name in "ay"}),
+            pairs=[("a", "y")],
+            rows=False,
+        )
+        for _ in range(2)
+    ]
+    (finding,) = of_pairs(compare(*windows, **POLICY))
+    assert finding.status is Status.INCONCLUSIVE
     assert finding.rows_needed is None
     assert "merge rare ones" in finding.remedy

@@ -389,3 +389,14 @@ def test_long_numbers_far_apart_are_judged_as_ever():
     assert {finding.status for finding in compare(window(), window(), effect=0.1, alpha=0.01)} == {
         Status.PASS
     }
+
+
+def test_decimals_that_differ_only_beyond_fifteen_digits_are_not_passed():
+    def window(digit):
+        values = [Decimal(1) + Decimal(digit).scaleb(-20) for _ in range(5_000)]
+        return profile_table(
+            pa.table({"d": pa.array(values, pa.decimal128(28, 21)), "x": ["a", "b"] * 2_500}), rows=False
+        )
+
+    findings = compare(window(1), window(7), effect=0.1, alpha=0.01)
+    assert {item.status for item in findings if item.target == "d"} == {Status.INCONCLUSIVE}

@@ -395,3 +395,28 @@ def test_the_ranking_of_scores_that_lie_close_together_is_that_of_scikit_learn(c
     scores = centre + width * expit(draw.normal(labels, 1.2)) * (0.5 if centre < 0.1 else 1.0)
     found = realised_performance(score_table(scores, labels))[Measure.ROC_AUC]
     assert found.value == pytest.approx(metrics.roc_auc_score(labels, scores), abs=0.005)
+
+
+def test_a_window_of_which_few_rows_were_scored_speaks_for_no_other():
+    draw = np.random.default_rng(13)
+    reference = drawn(draw, 5_000)
+    alone = {"small": drawn(draw, 300)}
+    beside = {"part": part_scored(draw, 60_000, 0.1), **alone}
+    alone_then, beside_then = (
+        performance_series(reference, windows).windows[-1] for windows in (alone, beside)
+    )
+    assert [finding.n for finding in beside_then.findings] == [finding.n for finding in alone_then.findings]
+
+
+def test_groups_of_which_few_rows_were_scored_keep_the_whole_from_passing_and_say_what_to_do():
+    draw = np.random.default_rng(15)
+    windows = {"w": {"sex": {"f": drawn(draw, 5_000), "m": part_scored(draw, 6_000, 0.6)}}}
+    series = performance_series(
+        drawn(draw, 10_000),
+        {"w": drawn(draw, 10_000)},
+        groups=windows,
+        reference_groups={"sex": {"f": drawn(draw, 5_000), "m": drawn(draw, 5_000)}},
+    )
+    (found,) = (item for item in series.untold if item.target == "sex")
+    assert found.measure == "share of rows in groups that cannot be judged"
+    assert "why the model scored no more of them" in found.remedy
