@@ -1,8 +1,10 @@
 """Figures and names as they stand in sentences."""
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
-from aims_pipelines.stats.profile import ColumnProfile, Kind
+if TYPE_CHECKING:
+    from aims_pipelines.stats.profile import ColumnProfile
 
 _MOST_NAMES = 8
 
@@ -24,7 +26,9 @@ def listing(names: Collection[str]) -> str:
     return f"{', '.join(shown)} and {rest} more" if rest else ", ".join(shown)
 
 
-def stored_as(column: ColumnProfile) -> str:
+def stored_as(column: "ColumnProfile") -> str:
     """Name the type that a column is stored in, and that it came as codes where it did."""
+    from aims_pipelines.stats.profile import Kind
+
     text = column.storage_type in {"string", "binary", "bool", "null"} or column.kind is not Kind.CATEGORICAL
     return column.storage_type if text else f"{column.storage_type} as codes (dictionary-encoded)"

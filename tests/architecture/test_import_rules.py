@@ -43,6 +43,7 @@ HEAVY = [
     "mlflow",
     "great_expectations",
     "evidently",
+    "numpy",
     "pandas",
     "sklearn",
     "scipy",
