@@ -3,11 +3,11 @@
 import re
 
 from aims_pipelines.core.verdict import Finding, Status
+from aims_pipelines.stats.long_numbers import holds_long_numbers
 from aims_pipelines.stats.profile import NARROW, ColumnProfile, Kind, Profile
 from aims_pipelines.stats.rows import RowCount
 
 MEASURE = "shared row fraction"
-_EXACT_INTEGER = 2.0**53
 _FINE = re.compile(r"\[(us|ns)")
 
 
@@ -24,15 +24,7 @@ def _hashed_as(column: ColumnProfile) -> tuple[Kind, str]:
         return column.kind, column.storage_type
     if _FINE.search(column.storage_type):  # the whole number is hashed, of coarser times the seconds
         return column.kind, "fine"
-    return column.kind, "long" if _is_long(column) else ""
-
-
-def _is_long(column: ColumnProfile) -> bool:
-    """Whether there are whole numbers or decimals whose digits are hashed, as float64 would blur them."""
-    moments = column.moments
-    if moments is None or not moments.count or not column.storage_type.startswith(("int", "uint", "decimal")):
-        return False
-    return max(abs(moments.minimum), abs(moments.maximum)) >= _EXACT_INTEGER
+    return column.kind, "long" if holds_long_numbers(column) else ""
 
 
 def shared_fraction(

@@ -19,17 +19,13 @@ from aims_pipelines.checks.wording import count, percent, stored_as
 from aims_pipelines.core.verdict import Finding, Status
 from aims_pipelines.records.dataset_record import ColumnContract, ColumnType
 from aims_pipelines.records.parts import Scalar
+from aims_pipelines.stats.long_numbers import holds_long_numbers
 from aims_pipelines.stats.profile import NARROW, ColumnProfile, Kind
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-#: Whole numbers from here on are not all told apart by float64.
-_EXACT_INTEGER = 2.0**53
-#: Decimals of 15 digits are all told apart by float64; in units of their last digit.
-_EXACT_DECIMAL = 10.0**15
 _INTEGERS: Final = frozenset({"int64", "uint64"})
-_DECIMAL: Final = re.compile(r"decimal\d+\(\d+, (-?\d+)\)")
 
 
 def judge(candidate: Candidate) -> Answer:
@@ -141,7 +137,7 @@ def _text(value: Scalar) -> str:
 def _invalid_numbers(column: ColumnProfile, contract: ColumnContract, candidate: Candidate) -> int:
     distribution, moments = column.distribution, column.moments
     rule = _NumberRule.of(contract, column.storage_type)
-    if _blurred(column):
+    if holds_long_numbers(column):
         exactly = rule.broken_integers if column.storage_type in _INTEGERS else rule.broken_decimals
         return sum(exactly(piece) for piece in pieces(candidate, column.name))
     if distribution is not None and distribution.exact:
@@ -159,15 +155,6 @@ def _invalid_numbers(column: ColumnProfile, contract: ColumnContract, candidate:
         numbers = piece.drop_null().to_numpy(zero_copy_only=False).astype(np.float64)
         total += int(rule.broken(numbers[~np.isnan(numbers)]).sum())
     return total
-
-
-def _blurred(column: ColumnProfile) -> bool:
-    """Whether there are whole numbers or decimals that the profile's float64 may have rounded."""
-    moments, decimal = column.moments, _DECIMAL.fullmatch(column.storage_type)
-    if moments is None or not (decimal or column.storage_type in _INTEGERS):
-        return False
-    largest = max(abs(moments.minimum), abs(moments.maximum))
-    return largest * 10.0 ** int(decimal[1]) >= _EXACT_DECIMAL if decimal else largest >= _EXACT_INTEGER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

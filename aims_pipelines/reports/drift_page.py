@@ -13,7 +13,7 @@ from aims_pipelines.reports.markup import safe_svg
 from aims_pipelines.reports.overlays import Bar, bars, percent, values_plot
 from aims_pipelines.stats.attribution import LABEL_SHIFT, RELATION, Contribution
 from aims_pipelines.stats.banding import level_order
-from aims_pipelines.stats.dependence import grids
+from aims_pipelines.stats.pair_cells import grids
 from aims_pipelines.stats.pairs import pair_name
 from aims_pipelines.stats.profile import Kind
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aims_pipelines.reports.overlays import FONT, GRID, INK, SOFT, percent
-from aims_pipelines.stats.dependence import Grid
+from aims_pipelines.stats.pair_cells import Grid
 
 #: Rows below which a cell is left blank.
 FEWEST_IN_A_CELL = 30

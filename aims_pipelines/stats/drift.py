@@ -13,25 +13,24 @@ declared pairs of columns on each other, beyond what either has shifted by itsel
 The reasons for each choice are in the decision record on drift.
 """
 
-import re
 from collections.abc import Collection
 
 import numpy as np
 
 from aims_pipelines.core.verdict import Finding, Status
 from aims_pipelines.stats.attribution import attributed
+from aims_pipelines.stats.column_shifts import column_shifts, missing_shifts
 from aims_pipelines.stats.drift_findings import Unit, column_finding, group_findings, inconclusive
 from aims_pipelines.stats.families import Block, Family, judge
+from aims_pipelines.stats.long_numbers import holds_long_numbers
 from aims_pipelines.stats.pair_drift import pair_blocks
 from aims_pipelines.stats.profile import ColumnProfile, Kind, Profile
-from aims_pipelines.stats.shifts import column_shifts, missing_shifts, share_shifts
+from aims_pipelines.stats.share_shifts import share_shifts
 
 #: Standard deviation of harmless shifts between windows, as a part of the tolerated shift.
 WOBBLE = 0.058
-#: Whole numbers from here on are not all told apart by float64; and the part of a standard deviation that may blur.
-_EXACT_INTEGER, _BLUR = 2.0**53, 0.01
-#: Decimals of 15 digits are all told apart, in units of their last digit.
-_EXACT_DECIMAL, _SCALE = 1e15, re.compile(r"decimal\d+\(\d+, (-?\d+)\)")
+#: Part of a standard deviation that rounding may blur.
+_BLUR = 0.01
 
 
 def compare(
@@ -111,13 +110,10 @@ def compare(
 def _is_blurred(column: ColumnProfile) -> bool:
     """Whether whole numbers or decimals lie so close together, far from zero, that float64 does not tell them apart."""
     moments = column.moments
-    if moments is None or not moments.count or not column.storage_type.startswith(("int", "uint", "decimal")):
+    if moments is None or not holds_long_numbers(column):
         return False
-    largest = max(abs(moments.minimum), abs(moments.maximum))
     deviation = float(np.sqrt(moments.m2 / moments.count))
-    scale = _SCALE.search(column.storage_type)
-    long = largest * 10.0 ** int(scale[1]) >= _EXACT_DECIMAL if scale else largest >= _EXACT_INTEGER
-    return long and not np.spacing(largest) < _BLUR * deviation
+    return not np.spacing(max(abs(moments.minimum), abs(moments.maximum))) < _BLUR * deviation
 
 
 def _problem(

@@ -13,10 +13,10 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from aims_pipelines.stats.dependence import Finest
 from aims_pipelines.stats.multiplicity import benjamini_hochberg
-from aims_pipelines.stats.power import dependence_resolution, resolution, variance_of
-from aims_pipelines.stats.shifts import Shifts
+from aims_pipelines.stats.pair_cells import Finest
+from aims_pipelines.stats.power import dependence_resolution, resolution
+from aims_pipelines.stats.shifts import Shifts, sampling_variance
 from aims_pipelines.stats.tails import Floats, normal
 
 
@@ -145,7 +145,7 @@ def _judge_family(
         power=power,
         wobble=wobble,
     )
-    conclusive = variance_of(shifts.before, shifts.after) <= able.largest_variance
+    conclusive = sampling_variance(shifts.before, shifts.after) <= able.largest_variance
     answers, start = [], 0
     for block in blocks:
         mine = slice(start, start + block.units.size)
@@ -180,7 +180,7 @@ def _weights(shifts: Shifts, *, level: float, effect: float, wobble: float) -> F
     Source:
         Roeder & Wasserman (2009), Statistical Science 24:398-413, section 3.
     """
-    variance = variance_of(shifts.before, shifts.after) + (2.0 * wobble) ** 2
+    variance = sampling_variance(shifts.before, shifts.after) + (2.0 * wobble) ** 2
     signal = np.maximum(2.0 * effect / np.sqrt(variance), 1e-3)
     low, high = -200.0, 200.0
     for _ in range(50):

@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aims_pipelines.core.verdict import Finding, Status
-from aims_pipelines.stats.dependence import dependence_shifts, finest, grids
+from aims_pipelines.stats.dependence import dependence_shifts
 from aims_pipelines.stats.drift_findings import DEPENDENCE, MORE_ROWS, inconclusive
 from aims_pipelines.stats.families import Block, Family
+from aims_pipelines.stats.pair_cells import finest, grids
 from aims_pipelines.stats.pairs import pair_name
 from aims_pipelines.stats.profile import ColumnProfile, Kind, Profile
 

@@ -17,6 +17,7 @@ from aims_pipelines.stats.shifts import (
     SD_PER_TOTAL_VARIATION,
     Shift,
     Shifts,
+    sampling_variance,
 )
 from aims_pipelines.stats.tails import Floats, normal_score
 
@@ -54,7 +55,7 @@ def resolution(
         of the distribution functions, wherever it lies; for categories, one category's share.
     """
     # An empty window shows nothing; a large number says so without infinity times zero.
-    variance = np.minimum(variance_of(shifts.before, shifts.after), 1e6)
+    variance = np.minimum(sampling_variance(shifts.before, shifts.after), 1e6)
     found = normal_score(np.array(1.0 - power))
     with np.errstate(divide="ignore"):
         needed = np.where(shifts.present > 0.0, tolerated / shifts.present, np.inf)
@@ -108,7 +109,7 @@ def dependence_resolution(
     Source:
         Cohen (1988), Statistical Power Analysis, chapter 7, for the noncentrality.
     """
-    variance = np.minimum(variance_of(shifts.before, shifts.after), 1e6)
+    variance = np.minimum(sampling_variance(shifts.before, shifts.after), 1e6)
     asked = shifts.spread > 0.0
     single = normal_score(shown_level * FIRST / 2.0)
     of_ranks = wobble * CORRELATION_PER_TOTAL_VARIATION
@@ -171,12 +172,6 @@ def _single(shifts: Shifts, level: Floats) -> Floats:
 def _gap(level: Floats) -> Floats:
     """Critical value of a distribution gap, in units of the root of the variance."""
     return np.sqrt(np.log(2.0 / (level * (1.0 - FIRST))) / 2.0)
-
-
-def variance_of(before: Floats, after: Floats) -> Floats:
-    """``1/n + 1/m``; infinite where a window is empty."""
-    with np.errstate(divide="ignore"):
-        return 1.0 / before + 1.0 / after
 
 
 def rows_needed(largest_variance: float, *, before: float, after: float, rows: int) -> int | None:

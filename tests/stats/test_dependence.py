@@ -11,9 +11,10 @@ from scipy import stats
 
 from aims_pipelines.core.verdict import Status, worst
 from aims_pipelines.measure import merge_all, profile_table
-from aims_pipelines.stats.dependence import dependence_shifts, grids
+from aims_pipelines.stats.dependence import dependence_shifts
 from aims_pipelines.stats.drift import compare
 from aims_pipelines.stats.families import PARTS, Family
+from aims_pipelines.stats.pair_cells import grids
 from aims_pipelines.stats.power import dependence_resolution
 from aims_pipelines.stats.profile import PairTable, Profile
 from aims_pipelines.stats.shifts import FIRST, Shift

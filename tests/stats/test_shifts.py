@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from scipy.stats import kstest, norm
 
 from aims_pipelines.measure import profile_table
-from aims_pipelines.stats.shifts import Shift, column_shifts, missing_shifts, share_shifts
+from aims_pipelines.stats.column_shifts import column_shifts, missing_shifts
+from aims_pipelines.stats.share_shifts import share_shifts
+from aims_pipelines.stats.shifts import Shift
 
 
 def columns(values, groups=None):
