@@ -412,7 +412,7 @@ def test_the_rows_that_a_pair_of_many_cells_takes_are_enough(rows, categories):
 
 
 @pytest.mark.parametrize("rows", [10_000, 40_000])
-def test_a_pair_that_no_number_of_rows_settles_says_so_at_any_size(rows):
+def test_a_pair_that_no_number_of_rows_settles_says_so(rows):
     rng = np.random.default_rng(7)
     windows = [
         profile_table(
