@@ -215,6 +215,10 @@ def test_a_dataset_is_kept_apart_from_all_partitions_of_another(project: Project
     assert shared_rows(profile_of(a=[1, 3, 7, 9]).row_sketch, other.row_sketch).rows == 2
     published(project, "raw", "late", profile_of(a=["x"]))
     assert others() == {}, "what cannot be added up is nothing to compare with"
+    with project.database.write() as connection:
+        connection.execute(contents.update().values(profile=b"damaged"))
+    with pytest.raises(BadInput, match="profile"):  # and is not taken for one that is missing
+        others()
 
 
 @pytest.mark.parametrize(

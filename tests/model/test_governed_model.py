@@ -517,6 +517,27 @@ def test_mlflow_that_does_not_answer_fails_the_run_before_training(project, upst
     assert "Could not reach MLflow at http://127.0.0.1:9" in message_of(result)
 
 
+def test_a_range_of_partitions_in_one_run_is_refused_before_training(project, upstream, resources):
+    called = []
+
+    @governed_model(
+        system="loans",
+        partitions_def=dg.StaticPartitionsDefinition(["spring", "summer"]),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def late_payment(training: pd.DataFrame):
+        called.append(True)
+        return good_estimator(training)
+
+    whole = {"dagster/asset_partition_range_start": "spring", "dagster/asset_partition_range_end": "summer"}
+    result = run(late_payment, upstream, resources, tags=whole)
+    assert not result.success
+    assert "one partition a run" in message_of(result)
+    assert "BackfillPolicy.multi_run()" in message_of(result)
+    assert called == []
+    assert project.mlflow.names() == ()
+
+
 def test_config_context_and_other_resources_work_as_in_an_ordinary_asset(upstream, resources):
     class Settings(dg.Config):
         strength: float = 1.0

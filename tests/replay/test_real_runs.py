@@ -111,6 +111,21 @@ def test_what_was_known_then_is_what_the_store_told_then(scene: Any, table: Tabl
         assert then.poolable("orders", item.partition) == poolable
 
 
+def test_a_ledger_from_before_the_values_known_were_counted_is_replayed(scene: Any, table: Tables) -> None:
+    scene.policy(limits="outlier_action: clip")
+    wild = table(1).set_column(0, "amount", pa.array([1e6] * 3 + table(1)["amount"].to_pylist()[3:]))
+    scene.judge(wild, publish=False)
+    project = scene.project
+    (entry,) = project.ledger.entries()
+    assert entry.body["treated"][0]["values"] == 3
+    older = [{key: value for key, value in item.items() if key != "known"} for item in entry.body["treated"]]
+    body = {**entry.body, "treated": older}
+    project.ledger.append([replace(draft(entry, at=entry.at + timedelta(days=1)), body=body)])
+    for window in scene.replay().windows:
+        now = {answer.check: answer.status for answer in window.now.answers}
+        assert now == {answer.check: answer.status for answer in window.then.answers}
+
+
 def test_a_thousand_windows_are_judged_again(scene: Any, table: Tables, said: Any) -> None:
     """A dozen contents, over and over."""
     for n in range(12):

@@ -397,13 +397,14 @@ from datetime import UTC, datetime
 from aims_pipelines.storage.database import open_database
 from aims_pipelines.storage.ledger import EntryDraft, Ledger
 
-ledger = Ledger(open_database(sys.argv[1]))
+ledgers = [Ledger(open_database(sys.argv[1])) for _ in range(2)]
 draft = EntryDraft(kind="observation", actor="a", subject_kind="b", subject_id="c", digests={}, body={},
                    at=datetime.now(UTC))
-ledger.append([draft])
+ledgers[0].append([draft])
+ledgers[1].append([draft])
 child = os.fork()
-for _ in range(20):
-    ledger.append([draft])
+for number in range(20):
+    ledgers[number % 2].append([draft])
 if child:
     sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
@@ -413,7 +414,7 @@ def test_a_forked_process_does_not_use_its_parents_connection(address: str, pyth
     ran = python(FORKER, address)
     assert ran.returncode == 0, ran.stderr
     ledger = Ledger(open_database(address))
-    assert len(list(ledger.entries())) == 41
+    assert len(list(ledger.entries())) == 42
     assert audit_ledger(ledger).intact
 
 
