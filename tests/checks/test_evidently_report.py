@@ -132,12 +132,17 @@ def test_a_profile_of_any_number_of_rows_is_drawn(build):
     for _ in range(12):
         big = merge(big, big)
     assert big.rows > 10_000_000
-    assert drift_report(part, big, build(TABLE, record=RECORD).record, fewest=100) is not None
+    page = drift_report(part, big, build(TABLE, record=RECORD).record, fewest=100)
+    assert page is not None
+    assert f"{big.rows:,} rows" in page.decode()
+    assert "amount" in page.decode()
 
 
 @pytest.mark.parametrize("rows", [1, 2, 25])
 def test_small_tables_are_drawn_too(draw, rows):
-    assert draw(TABLE, TABLE.slice(0, rows), **RECORD) is not None
+    page = draw(TABLE, TABLE.slice(0, rows), **RECORD)
+    assert f"{rows} row" in page
+    assert "amount" in page
 
 
 def test_there_is_no_page_where_there_is_nothing_to_show(draw):
