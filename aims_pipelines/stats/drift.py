@@ -92,7 +92,7 @@ def compare(
             continue
         blocks += _column_blocks(reference, current, name, units, is_label=name in labels, wobble=scale)
     blocks += _size_blocks(reference, current, ignored, wobble=scale)
-    paired, unpaired = pair_blocks(reference, current, ignored, wobble=scale)
+    paired, unpaired = pair_blocks(reference, current, ignored, effect=effect, wobble=scale)
     blocks += paired
     findings += unpaired
     judged = judge(blocks, alpha=alpha, effect=effect, power=power, wobble=scale)

@@ -36,6 +36,8 @@ _REMEDIES = {
     "every window are left out with 'drift: false' in the column's contract (--ignore on the command line)."
 }
 MORE_ROWS = "Judge more rows, for instance this window together with the ones before it."
+#: What to do about a pair whose values are too rare for any number of rows.
+FEWER_VALUES = "Pair columns of fewer values: merge rare ones at the source."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,9 +117,8 @@ def column_finding(judged: Judged, index: int, *, rows: int, unit: Unit | None =
     if block.finest is not None and block.finest.hidden >= judged.tolerated:
         return replace(
             finding,
-            reason=f"{moved}; {block.finest.hidden:.2g} of the rows hold values too rare to be told apart, "
-            "among which a change would not be seen",
-            remedy="Pair columns of fewer values: merge rare ones at the source.",
+            reason=f"{moved}; {too_rare(block.finest.hidden)}",
+            remedy=FEWER_VALUES,
         )
     return replace(
         finding,
@@ -126,6 +127,14 @@ def column_finding(judged: Judged, index: int, *, rows: int, unit: Unit | None =
         else f"{moved}, which could be chance; the windows are too small to have shown a shift that matters",
         rows_needed=rows_needed(float(judged.largest_variance[index]), before=before, after=after, rows=rows),
         remedy=MORE_ROWS,
+    )
+
+
+def too_rare(hidden: float) -> str:
+    """Say how much of a pair no number of rows would show."""
+    return (
+        f"{hidden:.2g} of the rows hold values too rare to be told apart, "
+        "among which a change would not be seen"
     )
 
 

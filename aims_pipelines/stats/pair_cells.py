@@ -81,7 +81,8 @@ def grids(reference: PairTable, current: PairTable, *, rows: float | None = None
     Args:
         reference: The pair in the reference window.
         current: The pair in the current window, of the same kinds of values.
-        rows: Rows that the number of cells is for; those of the smaller window if absent.
+        rows: Rows of the smaller window that the cells are for, as if more had come with the same values; those that
+            it has if absent.
 
     Returns:
         The cells by value, and, where a column holds numbers, by rank.
@@ -95,7 +96,9 @@ def grids(reference: PairTable, current: PairTable, *, rows: float | None = None
         tables.append(counts)
     before, after = tables
     smaller = min(float(table.sum()) for table in tables)
-    levels = _levels([axis for axis, _ in merged], smaller if rows is None else rows)
+    if rows is not None and 0.0 < smaller < rows:
+        before, after, smaller = before * (rows / smaller), after * (rows / smaller), rows
+    levels = _levels([axis for axis, _ in merged], smaller)
     found: list[Grid] = []
     for by_rank in (False, True):
         cuts = [

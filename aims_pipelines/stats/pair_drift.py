@@ -7,15 +7,15 @@ from numpy.typing import NDArray
 
 from aims_pipelines.core.verdict import Finding, Status
 from aims_pipelines.stats.dependence import dependence_shifts
-from aims_pipelines.stats.drift_findings import DEPENDENCE, MORE_ROWS, inconclusive
-from aims_pipelines.stats.families import Block, Family
+from aims_pipelines.stats.drift_findings import DEPENDENCE, FEWER_VALUES, MORE_ROWS, inconclusive, too_rare
+from aims_pipelines.stats.families import Block, Family, tolerated_shift
 from aims_pipelines.stats.pair_cells import finest, grids
 from aims_pipelines.stats.pairs import pair_name
 from aims_pipelines.stats.profile import ColumnProfile, Kind, Profile
 
 
 def pair_blocks(
-    reference: Profile, current: Profile, ignored: Collection[str], *, wobble: float
+    reference: Profile, current: Profile, ignored: Collection[str], *, effect: float, wobble: float
 ) -> tuple[list[Block], list[Finding]]:
     """Ask of every pair that was counted whether its dependence has changed.
 
@@ -23,6 +23,7 @@ def pair_blocks(
         reference: Profile of the reference window.
         current: Profile of the current window.
         ignored: Columns that are not judged.
+        effect: Shift that matters, as total variation distance.
         wobble: Standard deviation of harmless shifts between windows, as total variation distance.
 
     Returns:
@@ -53,9 +54,12 @@ def pair_blocks(
             )
             continue
         shifts = dependence_shifts(grids(reference.pairs[pair], current.pairs[pair]), wobble=wobble)
+        at_best = finest(reference.pairs[pair], current.pairs[pair])
         if not shifts.possible[0]:
             findings.append(
-                inconclusive(
+                inconclusive(name, too_rare(at_best.hidden), remedy=FEWER_VALUES)
+                if at_best.hidden >= tolerated_shift(Family.PAIRS, effect)
+                else inconclusive(
                     name, "the windows have too few rows with the same values of both", remedy=MORE_ROWS
                 )
             )
@@ -67,7 +71,7 @@ def pair_blocks(
                 subject="dependence",
                 shifts=shifts,
                 units=np.array([0], dtype=np.intp),
-                finest=finest(reference.pairs[pair], current.pairs[pair]),
+                finest=at_best,
             )
         )
     return blocks, findings

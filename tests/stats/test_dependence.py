@@ -411,7 +411,7 @@ def test_the_rows_that_a_pair_of_many_cells_takes_are_enough(rows, categories):
     assert settled.status is Status.PASS
 
 
-@pytest.mark.parametrize("rows", [10_000, 40_000])
+@pytest.mark.parametrize("rows", [100, 600, 2_500, 10_000, 40_000])
 def test_a_pair_that_no_number_of_rows_settles_says_so(rows):
     rng = np.random.default_rng(7)
     windows = [
@@ -422,7 +422,7 @@ def test_a_pair_that_no_number_of_rows_settles_says_so(rows):
         )
         for _ in range(2)
     ]
-    (finding,) = of_pairs(compare(*windows, **POLICY))
+    (finding,) = (one for one in compare(*windows, **POLICY) if one.target == "a × y")
     assert finding.status is Status.INCONCLUSIVE
     assert finding.rows_needed is None
     assert "merge rare ones" in finding.remedy
