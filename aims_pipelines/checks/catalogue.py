@@ -77,7 +77,7 @@ DATASET_CHECKS: Final[tuple[CatalogueEntry, ...]] = (
     ),
     CatalogueEntry(
         name="outliers",
-        version="3",
+        version="4",
         description="Do no more values than the limit allows lie beyond fences fitted to the column's shape?",
     ),
     CatalogueEntry(

@@ -53,7 +53,7 @@ def judge(candidate: Candidate) -> Answer:
     declared = _measurements(candidate.record)
     if not declared:
         return Inapplicable(
-            reason="the record declares no number that is not a key, a label, a group or a list"
+            reason="the record declares no number that is not a key, a label, a group, a list or left out of drift"
         )
     fences = fences_for(
         candidate.record, candidate.limits, profile=candidate.profile, reference=candidate.reference
@@ -178,7 +178,7 @@ def _fences_of_rows(
 
 
 def _measurements(record: DatasetRecord) -> list[str]:
-    """Declared numbers that are measured: not the label, protected attributes, keys or lists of codes."""
+    """Declared numbers that are measured: not the label, protected attributes, keys, identifiers or lists of codes."""
     excluded = {protected.column for protected in record.protected} | {record.subject}
     if record.label is not None:
         excluded.add(record.label.column)
@@ -188,6 +188,7 @@ def _measurements(record: DatasetRecord) -> list[str]:
         if contract.type in (ColumnType.INTEGER, ColumnType.NUMBER)
         and name not in excluded
         and not contract.unique
+        and contract.drift
         and contract.allowed is None
     ]
 

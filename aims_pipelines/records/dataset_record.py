@@ -39,7 +39,9 @@ class ColumnContract(Part):
         True, description="Whether a model may learn from it; if not, the search for proxies passes it over."
     )
     drift: bool = Field(
-        True, description="Whether its drift is judged; not for identifiers that are others in every window."
+        True,
+        description="Whether its drift and its outliers are judged; not for identifiers and times of events, which are "
+        "others in every window.",
     )
     personal: bool = Field(
         False, description="Whether the column holds personal data (names, e-mail, numbers …)."

@@ -197,13 +197,20 @@ def choices(plan: Plan) -> Iterator[str]:
             yield f"{source}: '{name}' is judged in bands with the edges {', '.join(f'{edge:g}' for edge in edges)}."
     for name in plan.personal:
         yield f"{source}: '{name}' looks like personal data, so it is declared personal and is no feature."
-    told = {"it holds no values", "free text", "a date", "it tells rows apart", "the same everywhere"}
+    told = {
+        "it holds no values", "free text", "a date", "it tells rows apart", "the same everywhere", "an identifier",
+    }  # fmt: skip
     for item in plan.contracts:
         if item.why_not in told:
             advice = (
                 " Write its numbers with a decimal point at the source." if item.column.decimal_comma else ""
             )
             yield f"definitions.py: '{item.column.name}' is no feature ({item.why_not}).{advice}"
+    if passed_over := [item.column.name for item in plan.contracts if item.rules.get("drift") is False]:
+        yield (
+            f"{source}: drift of {', '.join(map(repr, passed_over))} is not judged, as the next batch will hold other "
+            "values anyway (drift: false)."
+        )
     for name, needed in plan.small.items():
         yield (
             f"governance/{name}.yaml: too small to show in every group that nothing drifted"

@@ -4,6 +4,8 @@
 - Numbers: the measured range, widened by a tenth of its width and rounded outwards; never below zero if nothing was.
 - Texts: the values seen at least five times, if there are at most fifty; up to one in a hundred may be another.
 - The label and protected attributes: exactly the values seen.
+- Identifiers, free text, personal data and times of events: no values at all, and no drift, as those of the next batch
+  are others. Identifiers that repeat are told by their name.
 """
 
 import math
@@ -20,10 +22,19 @@ from aims_pipelines.stats.banding import MOST_LEVELS, nice, round_edges
 MOST_ALLOWED = 50
 FEWEST_OF_A_VALUE = 5
 _CODES = 20
+#: Names of what is told apart by its number: customer_id, Order No, sessionKey, userid.
 _IDENTIFIER = re.compile(
-    r"(?:^|_)(?:id|key|uuid|guid|number|no|nr|instant|index)$|^id_|^index$", re.IGNORECASE
+    r"(?:(?:^|[\W_])(?i:id|key|uuid|guid|number|no|nr)|(?<=[a-z0-9])(?:Id|ID|Key|Number|No|Nr)"
+    r"|(?i:user|customer|client|account|order|session|product|item|member|patient|employee|device|visitor)id)$"
 )
+#: Names of what only rows are told apart by, where no value repeats.
+_POSITION = re.compile(r"(?:^|_)(?:instant|index)$|^id_", re.IGNORECASE)
+#: From this share of distinct texts on, those of the next batch will be others.
+_MOSTLY_DISTINCT = 0.1
+#: Dates that span less, in seconds, are of events, which go on; longer ones are dates of birth and the like.
+_LONGEST_EVENTS = 20 * 365.25 * 86_400
 _LARGEST_EXACT = 2**53
+_OF_NAMES = frozenset({ColumnType.STRING, ColumnType.INTEGER})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +90,9 @@ def _contract(column: Column, request: Request, *, personal: bool) -> Contract:
         if not (column.is_numeric and len(column.values) > MOST_ALLOWED):
             rules["allowed"] = sorted(column.values, key=_order)
     elif column.is_numeric:
-        rules |= _range(column)
+        rules |= (
+            {} if personal or column.name == request.subject or _is_identifier(column) else _range(column)
+        )
     elif column.type is ColumnType.STRING and not personal:
         allowed = _allowed(column)
         if allowed:
@@ -88,8 +101,10 @@ def _contract(column: Column, request: Request, *, personal: bool) -> Contract:
     if personal or column.name == request.subject:
         rules["personal"] = True
     feature, why_not = _feature(column, request, key=key, personal=personal)
-    if why_not in {"free text", "a date", "personal data"}:
+    if why_not in {"free text", "a date", "personal data", "an identifier"}:
         rules["feature"] = False
+        if _is_new_every_time(column):
+            rules["drift"] = False
     return Contract(column=column, rules=rules, note=note, feature=feature, why_not=why_not)
 
 
@@ -123,9 +138,25 @@ def _is_key(column: Column, request: Request) -> bool:
         return True
     if column.is_whole and column.maximum - column.minimum + 1 == column.rows:
         return True  # a running number, whatever it is called
-    return (
-        column.type in {ColumnType.STRING, ColumnType.INTEGER} and _IDENTIFIER.search(column.name) is not None
+    return column.type in _OF_NAMES and any(
+        pattern.search(column.name) for pattern in (_IDENTIFIER, _POSITION)
     )
+
+
+def _is_identifier(column: Column) -> bool:
+    """Whether a column tells things apart that more than one row may be about."""
+    return (
+        column.type in _OF_NAMES
+        and column.distinct > MOST_ALLOWED
+        and _IDENTIFIER.search(column.name) is not None
+    )
+
+
+def _is_new_every_time(column: Column) -> bool:
+    """Whether the next batch will hold other values of a column that is no feature, though nothing has drifted."""
+    if column.is_temporal:
+        return column.maximum - column.minimum < _LONGEST_EVENTS
+    return _is_identifier(column) or column.distinct > max(MOST_ALLOWED, _MOSTLY_DISTINCT * column.known)
 
 
 def _most_missing(column: Column) -> float:
@@ -186,6 +217,8 @@ def _feature(column: Column, request: Request, *, key: bool, personal: bool) -> 
         return "", "a date"
     if column.distinct < 2:
         return "", "the same everywhere"
+    if _is_identifier(column):
+        return "", "an identifier"
     if column.is_numeric and not (column.is_whole and column.distinct <= _CODES):
         return "number", ""
     if column.values is None:

@@ -30,8 +30,8 @@ class Column:
         missing: Missing values, blank texts included.
         distinct: Distinct values that are not missing.
         values: How often each value occurs, if there are at most ``MOST_VALUES``; ``None`` otherwise.
-        minimum: Smallest number; NaN where there is none.
-        maximum: Largest number; NaN where there is none.
+        minimum: Smallest number, or first time in seconds since 1970; NaN where there is none.
+        maximum: Largest number, or last time; NaN where there is none.
         quantiles: Numbers at 1/8, 2/8 … 7/8 of the values; empty where there are none.
         mean: Arithmetic mean of a number; NaN where there is none.
         deviation: Standard deviation of a number; NaN where there is none.
@@ -120,6 +120,8 @@ def column_of(profile: ColumnProfile) -> Column:
             missing=profile.missing,
             distinct=len(points),
             values=None,
+            minimum=float(points[0]) if len(points) else float("nan"),
+            maximum=float(points[-1]) if len(points) else float("nan"),
         )
     return _category(profile)
 

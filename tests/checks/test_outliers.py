@@ -72,12 +72,12 @@ def test_few_values_in_many_rows_pass_if_even_all_of_them_would_be_within_the_li
 
 
 def test_labels_groups_keys_and_lists_are_not_measured(build, answer):
-    table = pa.table(dict.fromkeys(("label", "group", "key", "subject", "code"), USUAL))
+    table = pa.table(dict.fromkeys(("label", "group", "key", "subject", "code", "order"), USUAL))
     record = {
         "label": {"column": "label", "task": "regression"},
         "protected": [{"column": "group", "bands": [100]}],
         "subject": "subject",
-        "columns": {"key": {"unique": True}, "code": {"allowed": [1]}},
+        "columns": {"key": {"unique": True}, "code": {"allowed": [1]}, "order": {"drift": False}},
     }
     assert isinstance(answer("outliers", build(table, record=record)), NotApplicable)
 

@@ -412,6 +412,50 @@ def test_a_running_number_is_no_feature_whatever_it_is_called(data):
     assert not any(line.startswith("leakage") for line in created.look)
 
 
+def test_values_that_are_others_in_every_batch_are_no_features_and_have_no_range_and_no_drift(data):
+    random = np.random.default_rng(1)
+    more = {
+        "order no": random.integers(0, 700, 2_000),
+        "customerId": [f"c{number}" for number in random.integers(0, 150, 2_000)],
+        "remark": [f"{number} words" for number in random.integers(0, 10**9, 2_000)],
+        "mail": [f"m{number}@example.org" for number in random.integers(0, 900, 2_000)],
+    }
+    table = _table()
+    for name, values in more.items():
+        table = table.append_column(name, pa.array(values))
+    csv.write_csv(table, data)
+    created = create(_request(data, protected=("sex",), subject="person"))
+    columns = load_records(created.folder / "governance", today=TODAY).dataset("trial").columns
+    for name in (*more, "seen"):
+        contract = columns[name]
+        assert (contract.feature, contract.drift) == (False, False), name
+        assert contract.model_dump(include={"min", "max", "allowed"}) == {
+            "min": None,
+            "max": None,
+            "allowed": None,
+        }
+    (line,) = (line for line in created.look if "is not judged" in line)
+    assert all(f"'{name}'" in line for name in (*more, "seen"))
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("born", np.datetime64("1950-01-01") + np.arange(2_000) * 10),
+        ("town", [f"town {number % 150}" for number in range(2_000)]),
+        ("shop_id", np.arange(2_000) % 40),
+        ("paid_out", np.arange(2_000) * 7 % 1_999),
+    ],
+)
+def test_dates_of_birth_places_codes_and_amounts_are_judged_for_drift(data, name, values):
+    table = _table()
+    if name in table.column_names:
+        table = table.drop_columns([name])
+    csv.write_csv(table.append_column(name, pa.array(values)), data)
+    created = create(_request(data))
+    assert load_records(created.folder / "governance", today=TODAY).dataset("trial").columns[name].drift
+
+
 def test_a_table_with_nothing_to_learn_from_is_refused(data):
     csv.write_csv(_table().select(["sex", "paid"]), data)
     assert "at least one column that a model may learn from" in _refusal(_request(data, protected=("sex",)))

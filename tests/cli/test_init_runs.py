@@ -23,10 +23,17 @@ def _aims(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def _people(rows: int, seed: int) -> pa.Table:
+    """People of one batch; its numbers, recruiters, days and remarks are others than those of the batch before."""
     random = np.random.default_rng(seed)
     skill = random.normal(size=rows)
+    day = np.datetime64("2026-01-01") + 30 * seed
     return pa.table(
         {
+            "application": [f"A{seed}-{number:06d}" for number in range(rows)],
+            "officer_no": random.integers(0, 90, rows) + 1_000 * seed,
+            "agencyId": [f"agency {seed} {number}" for number in random.integers(0, 200, rows)],
+            "applied": day + random.integers(0, 30, rows),
+            "remark": [f"{number} words" for number in random.integers(0, 10**9, rows)],
             "sex": random.choice(["f", "m"], rows),
             "age": random.integers(18, 80, rows),
             "skill": skill,
@@ -59,7 +66,10 @@ def test_a_new_project_publishes_and_registers_and_refuses_a_bad_batch(tmp_path)
     first = _aims("materialize", folder=project)
     assert first.returncode == 0, first.stdout + first.stderr
     csv.write_csv(
-        _people(8_000, 2).rename_columns(["sex", "years", "skill", "town", "hired"]), tmp_path / "people.csv"
+        _people(8_000, 2).rename_columns(
+            ["years" if name == "age" else name for name in _people(1, 2).column_names]
+        ),
+        tmp_path / "people.csv",
     )
     second = _aims("materialize", folder=project)
     assert second.returncode == 1
