@@ -24,7 +24,12 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out simulations, which take hours, unless they are asked for by name."""
+    """Leave out simulations, which take hours, unless they are asked for by name.
+
+    Tests of work that is done once for all workers come first: workers take each other's last tests, and would wait for
+    each other there.
+    """
+    items.sort(key=lambda item: "once" not in getattr(item, "fixturenames", ()))
     if "simulation" in config.option.markexpr or any("::" in argument for argument in config.args):
         return
     simulations = [item for item in items if item.get_closest_marker("simulation")]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from aims_pipelines.records.load import Records
     from aims_pipelines.resources.project import Project
     from aims_pipelines.storage.dataset_tables import Quarantined
+    from aims_pipelines.storage.ledger import EntryDraft
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,26 +90,13 @@ def record_refusal(
     judgement: Judgement, facts: "Circumstances", *, project: "Project", records: "Records"
 ) -> str:
     """Record that a candidate was refused before it could be judged; return the ledger entry's id."""
-    from aims_pipelines.storage.ledger import EntryDraft
-
-    (entry,) = project.ledger.append(
-        [
-            EntryDraft(
-                kind="observation",
-                actor=f"run:{facts.run_id}",
-                subject_kind="dataset",
-                subject_id=facts.dataset,
-                digests={"policy": records.digest_for_dataset(facts.dataset)},
-                body={
-                    **_circumstances(facts),
-                    "event": "refused before judgement",
-                    "refusal": summary_to_json(judgement),
-                },
-                at=facts.now,
-            )
-        ]
+    entry = _observation(
+        facts,
+        digests={"policy": records.digest_for_dataset(facts.dataset)},
+        body={"event": "refused before judgement", "refusal": summary_to_json(judgement)},
     )
-    return entry.id
+    (appended,) = project.ledger.append([entry])
+    return appended.id
 
 
 def _message(draft: Draft, refused: "Quarantined", evidence: str, pages: tuple[Page, ...]) -> str:
@@ -173,11 +161,8 @@ def _append(
     files: list[dict[str, str]],
     held: "tuple[Quarantined, ...]",
 ) -> str:
-    from aims_pipelines.storage.ledger import EntryDraft
-
-    facts, candidate = draft.facts, draft.candidate
+    candidate = draft.candidate
     body: dict[str, Any] = {
-        **_circumstances(facts),
         "event": "judged",
         "judgement": summary_to_json(draft.judgement),
         "rows": draft.table.num_rows,
@@ -190,23 +175,28 @@ def _append(
     }
     if held:
         body["quarantine"] = [{"id": item.id, "rows": item.rows, "reason": item.reason} for item in held]
+    digests = {"content": candidate.digest, "policy": draft.policy_digest}
     (entry,) = project.ledger.append(
-        [
-            EntryDraft(
-                kind="observation",
-                actor=f"run:{facts.run_id}",
-                subject_kind="dataset",
-                subject_id=facts.dataset,
-                digests={"content": candidate.digest, "policy": draft.policy_digest},
-                body=body,
-                at=facts.now,
-            )
-        ],
-        connection=connection,
+        [_observation(draft.facts, digests=digests, body=body)], connection=connection
     )
     for item in held:
         project.store.quarantine(item, evidence=entry.id, connection=connection)
     return entry.id
+
+
+def _observation(facts: "Circumstances", *, digests: dict[str, str], body: dict[str, Any]) -> "EntryDraft":
+    """What the ledger is to say of a candidate."""
+    from aims_pipelines.storage.ledger import EntryDraft
+
+    return EntryDraft(
+        kind="observation",
+        actor=f"run:{facts.run_id}",
+        subject_kind="dataset",
+        subject_id=facts.dataset,
+        digests=digests,
+        body={**_circumstances(facts), **body},
+        at=facts.now,
+    )
 
 
 def _circumstances(facts: "Circumstances") -> dict[str, Any]:

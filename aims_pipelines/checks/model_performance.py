@@ -6,6 +6,7 @@ from aims_pipelines.checks.model_candidate import ModelCandidate
 from aims_pipelines.checks.model_metrics import LESS_IS_BETTER, baseline, estimate, problem
 from aims_pipelines.checks.wording import count
 from aims_pipelines.core.verdict import Finding, Status
+from aims_pipelines.stats.intervals import rows_to_settle
 
 _BETTER = "Improve features, model or data; the limit is in the policy or the system record."
 
@@ -69,7 +70,7 @@ def _metric(candidate: ModelCandidate) -> Finding:
         limit=limit,
         interval=(low, high),
         n=measured.n,
-        rows_needed=_needed(measured.n, measured.value, low, high, limit)
+        rows_needed=rows_to_settle(measured.n, measured.value, (low, high), limit)
         if status is Status.INCONCLUSIVE
         else None,
         remedy="" if status is Status.PASS else _BETTER,
@@ -99,8 +100,3 @@ def _trivial(candidate: ModelCandidate) -> Finding:
         n=gained.n,
         remedy="" if status is Status.PASS else _BETTER,
     )
-
-
-def _needed(n: int, value: float, low: float, high: float, limit: float) -> int | None:
-    room = abs(value - limit)
-    return None if room < 1e-9 else math.ceil(n * ((high - low) / 2.0 / room) ** 2)

@@ -8,9 +8,9 @@ from typing import Any
 
 from aims_pipelines.records.parts import Part
 from aims_pipelines.records.policy_record import Limits, ModelLimits
-from aims_pipelines.scaffold.plan import HOLDOUT_SHARE, Plan, left_out
+from aims_pipelines.scaffold.plan import Plan, left_out
 from aims_pipelines.scaffold.render import yaml_text
-from aims_pipelines.scaffold.request import Request, affirmative
+from aims_pipelines.scaffold.request import HOLDOUT_SHARE, Request, affirmative
 from aims_pipelines.scaffold.shortfalls import REVIEW_DAYS
 
 REVIEW_YEAR = timedelta(days=365)
@@ -197,11 +197,9 @@ def choices(plan: Plan) -> Iterator[str]:
             yield f"{source}: '{name}' is judged in bands with the edges {', '.join(f'{edge:g}' for edge in edges)}."
     for name in plan.personal:
         yield f"{source}: '{name}' looks like personal data, so it is declared personal and is no feature."
-    told = {
-        "it holds no values", "free text", "a date", "it tells rows apart", "the same everywhere", "an identifier",
-    }  # fmt: skip
+    untold = {"the label", "protected", "personal data", "the event time", "it tells people apart"}
     for item in plan.contracts:
-        if item.why_not in told:
+        if item.why_not and item.why_not not in untold:
             advice = (
                 " Write its numbers with a decimal point at the source." if item.column.decimal_comma else ""
             )

@@ -1,8 +1,10 @@
 """Contracts guessed from a table: wide enough for the next batch of the same kind, narrow enough to notice another.
 
-- Missing values: none where there were none, but for one in a hundred by accident; else a quarter more than measured.
+- Missing values: none where there were none, but for one in a hundred by accident; else a quarter more than measured,
+  or what chance explains.
 - Numbers: the measured range, widened by a tenth of its width and rounded outwards; never below zero if nothing was.
 - Texts: the values seen at least five times, if there are at most fifty; up to one in a hundred may be another.
+- In small tables more may lie outside, as the range and the list are what few rows happened to hold.
 - The label and protected attributes: exactly the values seen.
 - Identifiers, free text, personal data and times of events: no values at all, and no drift, as those of the next batch
   are others. Identifiers that repeat are told by their name.
@@ -15,8 +17,8 @@ from dataclasses import dataclass
 
 from aims_pipelines.records.dataset_record import ColumnType
 from aims_pipelines.records.parts import Scalar
-from aims_pipelines.scaffold.request import Request
-from aims_pipelines.scaffold.values import Column
+from aims_pipelines.scaffold.request import HOLDOUT_SHARE, Request
+from aims_pipelines.scaffold.values import MOST_VALUES, Column
 from aims_pipelines.stats.banding import MOST_LEVELS, nice, round_edges
 
 MOST_ALLOWED = 50
@@ -33,7 +35,13 @@ _POSITION = re.compile(r"(?:^|_)(?:instant|index)$|^id_", re.IGNORECASE)
 _MOSTLY_DISTINCT = 0.1
 #: Dates that span less, in seconds, are of events, which go on; longer ones are dates of birth and the like.
 _LONGEST_EVENTS = 20 * 365.25 * 86_400
+_MANY = f"more than {MOST_VALUES} categories"
 _LARGEST_EXACT = 2**53
+#: Values of the next batch that lie beyond all of this one no more often than once in a thousand, on either side.
+_BEYOND_BY_CHANCE = 10
+_MOST_BEYOND = 0.05
+#: How far chance may reach in the share of missing values.
+_CHANCE_DEVIATIONS = 3.3
 _OF_NAMES = frozenset({ColumnType.STRING, ColumnType.INTEGER})
 
 
@@ -89,23 +97,24 @@ def _contract(column: Column, request: Request, *, personal: bool) -> Contract:
     elif exact and column.values is not None and (column.name == request.label or not needs_bands(column)):
         if not (column.is_numeric and len(column.values) > MOST_ALLOWED):
             rules["allowed"] = sorted(column.values, key=_order)
-    elif column.is_numeric:
-        rules |= (
-            {} if personal or column.name == request.subject or _is_identifier(column) else _range(column)
-        )
-    elif column.type is ColumnType.STRING and not personal:
-        allowed = _allowed(column)
-        if allowed:
-            rules["allowed"] = allowed
-            rules["max_invalid"] = 0.01
+    elif not (personal or column.name == request.subject or column.dated or _is_identifier(column)):
+        rules |= _values(column)
     if personal or column.name == request.subject:
         rules["personal"] = True
     feature, why_not = _feature(column, request, key=key, personal=personal)
-    if why_not in {"free text", "a date", "personal data", "an identifier"}:
+    if why_not in {"free text", "a date", "personal data", "an identifier", _MANY}:
         rules["feature"] = False
         if _is_new_every_time(column):
             rules["drift"] = False
     return Contract(column=column, rules=rules, note=note, feature=feature, why_not=why_not)
+
+
+def _values(column: Column) -> dict[str, object]:
+    """A range for numbers, a list for texts of few values."""
+    if column.is_numeric:
+        return _range(column)
+    allowed = _allowed(column) if column.type is ColumnType.STRING else []
+    return {"allowed": allowed, "max_invalid": _most_beyond(column, 0.01)} if allowed else {}
 
 
 def bands_for(column: Column, *, smallest_group: int, share: float) -> tuple[float, ...]:
@@ -156,12 +165,19 @@ def _is_new_every_time(column: Column) -> bool:
     """Whether the next batch will hold other values of a column that is no feature, though nothing has drifted."""
     if column.is_temporal:
         return column.maximum - column.minimum < _LONGEST_EVENTS
-    return _is_identifier(column) or column.distinct > max(MOST_ALLOWED, _MOSTLY_DISTINCT * column.known)
+    return (
+        column.dated
+        or _is_identifier(column)
+        or column.distinct > max(MOST_ALLOWED, _MOSTLY_DISTINCT * column.known)
+    )
 
 
 def _most_missing(column: Column) -> float:
+    """The measured share and a quarter; in small tables, what the next holdout may miss by chance."""
     measured = column.missing / column.rows
-    return min(1.0, math.ceil((measured * 1.25 + 0.01) * 100 - 1e-9) / 100) if measured else 0.01
+    deviation = math.sqrt(measured * (1.0 - measured) * (1.0 + 1.0 / HOLDOUT_SHARE) / column.rows)
+    wanted = max(measured * 1.25 + 0.01, measured + _CHANCE_DEVIATIONS * deviation)
+    return min(1.0, math.ceil(wanted * 100 - 1e-9) / 100) if measured else 0.01
 
 
 def _range(column: Column) -> dict[str, object]:
@@ -170,7 +186,11 @@ def _range(column: Column) -> dict[str, object]:
     if not math.isfinite(span) or max(abs(column.minimum), abs(column.maximum)) > _LARGEST_EXACT:
         return {}
     if column.is_whole and (column.distinct <= _CODES or _is_dense(column)):
-        return {"min": _plain(column.minimum), "max": _plain(column.maximum), "max_invalid": 0.01}
+        return {
+            "min": _plain(column.minimum),
+            "max": _plain(column.maximum),
+            "max_invalid": _most_beyond(column, 0.01),
+        }
     margin = 0.1 * span or max(abs(column.maximum), 1.0) * 0.1
     step = nice(margin)
     low = math.floor((column.minimum - margin) / step) * step
@@ -181,7 +201,13 @@ def _range(column: Column) -> dict[str, object]:
         high = 0.0
     if column.minimum >= 0 and column.maximum <= 1 < high and column.type is ColumnType.NUMBER:
         high = 1.0  # a share
-    return {"min": _plain(low), "max": _plain(high), "max_invalid": 0.001}
+    return {"min": _plain(low), "max": _plain(high), "max_invalid": _most_beyond(column, 0.001)}
+
+
+def _most_beyond(column: Column, usual: float) -> float:
+    """Share of the next batch's values that may be none of this one's range or list."""
+    by_chance = math.ceil(1000 * _BEYOND_BY_CHANCE / column.known) / 1000
+    return max(usual, min(by_chance, _MOST_BEYOND))
 
 
 def _is_dense(column: Column) -> bool:
@@ -213,7 +239,7 @@ def _feature(column: Column, request: Request, *, key: bool, personal: bool) -> 
         return "", reasons[column.name]
     if key or personal:
         return "", "it tells rows apart" if key else "personal data"
-    if column.is_temporal:
+    if column.is_temporal or column.dated:
         return "", "a date"
     if column.distinct < 2:
         return "", "the same everywhere"
@@ -222,7 +248,7 @@ def _feature(column: Column, request: Request, *, key: bool, personal: bool) -> 
     if column.is_numeric and not (column.is_whole and column.distinct <= _CODES):
         return "number", ""
     if column.values is None:
-        return "", "free text"
+        return "", "free text" if column.distinct > _MOSTLY_DISTINCT * column.known else _MANY
     return "category", ""
 
 

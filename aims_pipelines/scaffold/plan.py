@@ -10,13 +10,11 @@ from aims_pipelines.records.parts import Scalar
 from aims_pipelines.records.policy_record import Limits
 from aims_pipelines.scaffold.guess import Contract, bands_for, guess_contracts
 from aims_pipelines.scaffold.rehearsal import Rehearsed
-from aims_pipelines.scaffold.request import FEWEST_ROWS, Request, Task, positive_of, task_of
+from aims_pipelines.scaffold.request import FEWEST_ROWS, HOLDOUT_SHARE, Request, Task, positive_of, task_of
 from aims_pipelines.scaffold.values import Column
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-HOLDOUT_SHARE = 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FEWEST_ROWS = 200
+#: Share of the rows that the model is judged by.
+HOLDOUT_SHARE = 0.3
 MOST_CLASSES = 20
 MOST_GROUPS = 50
 FEWEST_SUBJECTS = 20

@@ -109,10 +109,15 @@ def _is_near(finding: Finding) -> bool:
         return finding.observed - _chance(finding.observed) < finding.limit
     if finding.interval is None:
         return False
-    low, high = finding.interval
     # Half the interval beyond its end is a shift that chance brings about twice in a hundred times.
     room = finding.observed - finding.limit if _more_is_better(finding) else finding.limit - finding.observed
-    return 0.0 < room < 1.25 * (high - low)
+    return 0.0 < room < 1.25 * _width(finding.observed, finding.interval)
+
+
+def _width(observed: float, interval: tuple[float, float]) -> float:
+    """Width of an interval as its longer side tells it: the other may be cut off, as that of a gap is at 0."""
+    low, high = interval
+    return 2.0 * max(high - observed, observed - low)
 
 
 def _more_is_better(finding: Finding) -> bool:
@@ -168,7 +173,7 @@ def _tolerance(observed: float, finding: Finding) -> float:
     if finding.unit == "rows":
         return float(math.ceil(observed / 5))
     if finding.interval is not None and all(map(math.isfinite, finding.interval)):
-        width = finding.interval[1] - finding.interval[0]
+        width = _width(observed, finding.interval)
         if not finding.limit:
             return _up(width)
         return _up(min(width, 1.0 - finding.limit if _more_is_better(finding) else finding.limit))

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 
 MOST_VALUES = 100
 NULL_TEXTS = ("?", "NA", "N/A", "n/a", "#N/A", "NULL", "null", "NaN", "nan")
+_MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+#: 31/12/2026, 2026.12.31, 2026-12, 31 Dec 26, December 31, 2026; with a time or without.
+_DATE_TEXT = (
+    rf"(?i)^\s*(?:(?:19|20)\d\d[-./]\d{{1,2}}(?:[-./]\d{{1,2}})?|\d{{1,2}}[-./]\d{{1,2}}[-./](?:\d{{2}}|\d{{4}})"
+    rf"|\d{{1,2}}[ -]?{_MONTH}\.?[ ,-]*\d{{2,4}}|{_MONTH}\.? +\d{{1,2}}(?:st|nd|rd|th)?,? +\d{{4}})"
+    r"(?:[t ,]+\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?: ?[ap]m)?(?: ?(?:z|utc|[+-]\d{2}:?\d{2}))?)?\s*$"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +44,7 @@ class Column:
         deviation: Standard deviation of a number; NaN where there is none.
         infinite: Values that are infinite.
         decimal_comma: Whether its texts are numbers written with a decimal comma.
+        dated: Whether its texts or whole numbers are dates, such as 31/12/2026 and 20261231.
     """
 
     name: str
@@ -53,6 +61,7 @@ class Column:
     deviation: float = float("nan")
     infinite: int = 0
     decimal_comma: bool = False
+    dated: bool = False
 
     @property
     def known(self) -> int:
@@ -82,6 +91,10 @@ def columns_of(table: "pa.Table") -> dict[str, Column]:
     from aims_pipelines.measure import profile_table
 
     columns = {name: column_of(profile) for name, profile in profile_table(table).columns.items()}
+    columns = {
+        name: replace(column, dated=_holds_dates(column, table.column(name)))
+        for name, column in columns.items()
+    }
     return {
         name: column
         if column.values is not None
@@ -103,6 +116,27 @@ def _has_decimal_commas(values: "pa.ChunkedArray") -> bool:
         return False
     number = pc.match_substring_regex(values, r"^\s*[-+]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?\s*$")
     return bool(pc.all(number).as_py()) and bool(pc.any(pc.match_substring(values, ",")).as_py())
+
+
+def _holds_dates(column: Column, values: "pa.ChunkedArray") -> bool:
+    """Whether all texts are dates in some usual form, or all whole numbers are years, months and days in a row."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if column.is_whole and column.minimum > 1900_01_00 and column.maximum < 2101_01_01:
+        days = np.array([value for value in pc.unique(values).to_pylist() if value is not None]).astype(
+            np.int64
+        )
+        months = days // 100 % 100
+        return bool(((months >= 1) & (months <= 12) & (days % 100 >= 1) & (days % 100 <= 31)).all())
+    if column.type is not ColumnType.STRING or not column.known:
+        return False
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
+        return False
+    full = values.filter(pc.not_equal(pc.utf8_trim_whitespace(values), ""))
+    return bool(pc.all(pc.match_substring_regex(full, _DATE_TEXT)).as_py())
 
 
 def column_of(profile: ColumnProfile) -> Column:
@@ -127,7 +161,8 @@ def column_of(profile: ColumnProfile) -> Column:
 
 
 def null_texts(path: Path, table: "pa.Table") -> tuple[str, ...]:
-    """Texts of a CSV file that by wide custom mean missing but were read as text; Parquet has nulls of its own."""
+    """Texts of a CSV file that by wide custom mean missing but were read as text, blank ones included; Parquet has
+    nulls of its own."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -139,7 +174,8 @@ def null_texts(path: Path, table: "pa.Table") -> tuple[str, ...]:
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
             hits = column.filter(pc.is_in(column, value_set=wanted.cast(column.type)))
             found.update(hits.unique().to_pylist())
-    return tuple(text for text in NULL_TEXTS if text in found)
+            found.update(column.filter(pc.match_substring_regex(column, r"^\s+$")).unique().to_pylist())
+    return tuple(sorted(found, key=lambda text: (text not in NULL_TEXTS, *map(ord, text))))
 
 
 def _category(profile: ColumnProfile) -> Column:

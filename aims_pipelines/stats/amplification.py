@@ -13,7 +13,7 @@ from itertools import combinations
 
 from aims_pipelines.core.verdict import Finding, Status
 from aims_pipelines.stats.estimates import Estimate, Interval, difference
-from aims_pipelines.stats.intervals import newcombe, paired, simultaneous
+from aims_pipelines.stats.intervals import newcombe, paired, rows_to_settle, simultaneous
 
 # The direction of a gap is taken from the labels only where it is wrong in hardly any sample; else both are considered.
 _DOUBT_OF_DIRECTION = 0.1
@@ -161,11 +161,10 @@ def bias_amplification(
             status=Status.FAIL,
             remedy="Look at the threshold and at features that stand in for the group, or accept it for a stated time.",
         )
-    room = abs(limit - grown.value)
     return replace(
         measured,
         reason=f"{said}; the interval reaches across the limit",
-        rows_needed=None if room < 1e-9 else math.ceil(rows * ((high - grown.value) / room) ** 2),
+        rows_needed=rows_to_settle(rows, grown.value, (low, high), limit),
         remedy="Judge on a larger holdout, or accept the finding for a stated time.",
     )
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from aims_pipelines.core.verdict import Finding, Status
 from aims_pipelines.stats.estimates import Estimate, Interval, unknown
-from aims_pipelines.stats.intervals import crossing, quantile, simultaneous
+from aims_pipelines.stats.intervals import crossing, quantile, rows_to_settle, simultaneous
 
 Floats = NDArray[np.float64]
 
@@ -232,11 +232,10 @@ def group_calibration(
     remedy = "Calibrate the model with the group in mind, or accept the finding for a stated time."
     if high < limit:
         return replace(measured, status=Status.FAIL, remedy=remedy)
-    room = abs(worst.value - limit)
     return replace(
         measured,
         reason=f"{said}; the interval reaches across the limit",
-        rows_needed=None if room < 1e-9 else math.ceil(rows * ((worst.value - low) / room) ** 2),
+        rows_needed=rows_to_settle(rows, worst.value, (low, high), limit),
         remedy="Judge on a larger holdout, or accept the finding for a stated time.",
     )
 

@@ -11,7 +11,7 @@ from itertools import combinations
 from aims_pipelines.core.verdict import Finding, Status
 from aims_pipelines.stats.estimates import Estimate, Interval, difference
 from aims_pipelines.stats.groups import TOO_FEW_GROUPS
-from aims_pipelines.stats.intervals import simultaneous
+from aims_pipelines.stats.intervals import rows_to_settle, simultaneous
 
 
 def largest_gap(
@@ -77,7 +77,7 @@ def largest_gap(
         interval=(low, high),
         unit=unit,
         n=rows,
-        rows_needed=_rows_needed(rows, abs(gaps[at].value), high, limit) if across else None,
+        rows_needed=rows_to_settle(rows, abs(gaps[at].value), (low, high), limit) if across else None,
         remedy="" if status is Status.PASS else _REMEDIES[status],
     )
 
@@ -91,9 +91,3 @@ _REMEDIES = {
 def _absolute(interval: Interval) -> Interval:
     low, high = interval
     return max(0.0, low, -high), max(abs(low), abs(high))
-
-
-def _rows_needed(rows: int, value: float, high: float, limit: float) -> int | None:
-    """Rows with which an interval of this centre would lie on one side; ``None`` if no number would do."""
-    room = abs(value - limit)
-    return None if room < 1e-9 else math.ceil(rows * ((high - value) / room) ** 2)

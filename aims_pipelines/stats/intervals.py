@@ -34,6 +34,27 @@ def student(confidence: float, freedom: float) -> float:
     return float(stdtrit(freedom, (1.0 + confidence) / 2.0))
 
 
+def rows_to_settle(rows: int, value: float, interval: tuple[float, float], limit: float) -> int | None:
+    """Rows with which an interval that reaches across a limit would lie on one side of it.
+
+    The half that reaches across shrinks with the root of the number of rows; the value is taken to stay.
+
+    Args:
+        rows: Rows that there are.
+        value: The estimate, inside its interval.
+        interval: Its ends.
+        limit: The limit, inside the interval.
+
+    Returns:
+        More than ``rows``; ``None`` where the value lies on the limit, so that no number would do.
+    """
+    room, (low, high) = abs(value - limit), interval
+    across = value - low if limit < value else high - value
+    if room < 1e-9 or not math.isfinite(across):
+        return None
+    return max(rows + 1, math.ceil(rows * (across / room) ** 2))
+
+
 def simultaneous(confidence: float, intervals: int) -> float:
     """Coverage that each of several intervals needs so that all hold together (Bonferroni).
 

@@ -439,6 +439,72 @@ def test_values_that_are_others_in_every_batch_are_no_features_and_have_no_range
 
 
 @pytest.mark.parametrize(
+    "written",
+    [
+        "%d/%m/%Y",
+        "%m-%d-%y",
+        "%d.%m.%Y %H:%M",
+        "%Y-%m",
+        "%d %b %Y",
+        "%B %d, %Y",
+        "%d-%b-%y",
+        "%Y%m%d",
+        "%I/%d/%Y %I:%M %p",
+    ],
+)
+def test_days_are_told_however_they_are_written_and_those_of_the_next_batch_are_no_fault(data, written):
+    days = [date.fromordinal(739_000 + number % 45).strftime(written) for number in range(2_000)]
+    csv.write_csv(_table().append_column("booked", pa.array(days)), data)
+    created = create(_request(data))
+    contract = load_records(created.folder / "governance", today=TODAY).dataset("trial").columns["booked"]
+    assert (contract.feature, contract.drift, contract.allowed, contract.max) == (False, False, None, None)
+    assert "definitions.py: 'booked' is no feature (a date)." in created.look
+
+
+@pytest.mark.parametrize(
+    "values",
+    [["1.2.3", "10.4.1"], ["12/7", "3/4"], [20_261_350, 20_261_101], [1889.5, 2022.75]],
+    ids=["versions", "fractions", "no month 13", "amounts"],
+)
+def test_what_only_looks_like_a_day_keeps_its_list_or_range(data, values):
+    csv.write_csv(_table().append_column("odd", pa.array(values * 1_000)), data)
+    created = create(_request(data))
+    contract = load_records(created.folder / "governance", today=TODAY).dataset("trial").columns["odd"]
+    assert contract.drift
+    assert contract.allowed is not None or contract.max is not None
+
+
+def test_blank_texts_among_numbers_mean_missing(data):
+    table = _table()
+    income = [
+        " " if number % 50 == 0 else f"{value}" for number, value in enumerate(table["income"].to_pylist())
+    ]
+    csv.write_csv(table.set_column(5, "income", pa.array(income)), data)
+    created = create(_request(data))
+    source = load_records(created.folder / "governance", today=TODAY).dataset("trial")
+    assert source.source.null_values == (" ",)
+    assert source.columns["income"].type == "number"
+    assert any("' ' in the file was taken to mean missing" in line for line in created.look)
+
+
+def test_the_range_of_a_small_table_leaves_room_for_the_long_tail_of_the_next(data):
+    """Of heavy-tailed tables of 300 rows hardly one has more values beyond another's range than the contract allows."""
+    random = np.random.default_rng(3)
+    csv.write_csv(_table(300).set_column(5, "income", pa.array(random.lognormal(3.0, 1.5, 300))), data)
+    created = create(_request(data))
+    most = (
+        load_records(created.folder / "governance", today=TODAY)
+        .dataset("trial")
+        .columns["income"]
+        .max_invalid
+    )
+    pairs = random.lognormal(3.0, 1.5, (2_000, 2, 300))
+    beyond = (pairs[:, 1] > 1.1 * pairs[:, 0].max(axis=1)[:, None]).mean(axis=1)
+    assert 0.02 < most <= 0.05
+    assert (beyond > most).mean() < 0.005
+
+
+@pytest.mark.parametrize(
     ("name", "values"),
     [
         ("born", np.datetime64("1950-01-01") + np.arange(2_000) * 10),
@@ -495,7 +561,7 @@ def test_what_the_first_run_would_refuse_is_written_out_with_its_figure_and_a_da
     }
     gap = accepted["label_rate_gap", "sex"]
     assert gap.observed == pytest.approx(rates["m"] - rates["f"], abs=1e-4)
-    assert 0 < gap.tolerance < 0.05
+    assert 0 < gap.tolerance < 0.06
     assert gap.review_by == date(2026, 8, 30)
     assert accepted["representation", "town=z"].observed == 60
     assert accepted["uniqueness", ""].observed == pytest.approx(200 / 4200, abs=1e-4)
@@ -571,7 +637,7 @@ def test_texts_that_mean_missing_by_custom_are_found_and_listed(data):
     record = load_records(created.folder / "governance").dataset("trial")
     assert record.source.null_values == ("?",)
     assert "?" not in record.columns["town"].allowed
-    assert record.columns["town"].max_missing == pytest.approx(0.19)
+    assert record.columns["town"].max_missing == pytest.approx(0.2)  # 286 of 2,000, and what chance explains
     assert any("'?'" in line for line in created.look)
 
 

@@ -10,7 +10,16 @@ from scipy.optimize import minimize_scalar
 from scipy.stats import binom, binomtest, multinomial, t
 from scipy.stats.contingency import relative_risk
 
-from aims_pipelines.stats.intervals import newcombe, paired, quantile, ratio, simultaneous, student, wilson
+from aims_pipelines.stats.intervals import (
+    newcombe,
+    paired,
+    quantile,
+    ratio,
+    rows_to_settle,
+    simultaneous,
+    student,
+    wilson,
+)
 
 counts = st.integers(0, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
@@ -197,3 +206,23 @@ def test_coverage_over_all_outcomes_is_within_a_point_of_nominal(sizes, confiden
     for interval, truth in ((newcombe, lambda p, q: p - q), (ratio, lambda p, q: p / q)):
         coverage = _mean_coverage(limits(interval), sizes, [(p, q, truth(p, q)) for p, q in pairs])
         assert coverage == pytest.approx(confidence, abs=0.015 if min(sizes) <= 5 else 0.01)
+
+
+@pytest.mark.parametrize("limit", [0.7, 0.78, 0.84])
+def test_rows_to_settle_are_those_with_which_the_interval_lies_on_one_side(limit):
+    """A lopsided interval, as that of a ranking quality, whose halves shrink with the root of the rows."""
+    rows, value, low, high = 134, 0.7854, 0.6992, 0.8519
+    needed = rows_to_settle(rows, value, (low, high), limit)
+    assert needed > rows
+
+    def settled(count):
+        scale = (rows / count) ** 0.5
+        return not value - (value - low) * scale < limit < value + (high - value) * scale
+
+    assert settled(needed)
+    assert needed == rows + 1 or not settled(needed - 1)
+
+
+def test_no_number_of_rows_settles_a_value_on_its_limit():
+    assert rows_to_settle(100, 0.5, (0.4, 0.6), 0.5) is None
+    assert rows_to_settle(100, 0.5, (0.4, float("nan")), 0.55) is None
