@@ -204,7 +204,10 @@ def choices(plan: Plan) -> Iterator[str]:
                 " Write its numbers with a decimal point at the source." if item.column.decimal_comma else ""
             )
             yield f"definitions.py: '{item.column.name}' is no feature ({item.why_not}).{advice}"
-    if passed_over := [item.column.name for item in plan.contracts if item.rules.get("drift") is False]:
+    passed_over = [
+        item.column.name for item in plan.contracts if item.column.known and item.rules.get("drift") is False
+    ]
+    if passed_over:
         yield (
             f"{source}: drift of {', '.join(map(repr, passed_over))} is not judged, as the next batch will hold other "
             "values anyway (drift: false)."

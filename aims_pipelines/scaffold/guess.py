@@ -83,7 +83,7 @@ def _contract(column: Column, request: Request, *, personal: bool) -> Contract:
     if column.known == 0:
         return Contract(
             column=column,
-            rules={**rules, "max_missing": 1},
+            rules={**rules, "max_missing": 1, "drift": False},
             note="no value at all in the first table",
             why_not="it holds no values",
         )

@@ -504,6 +504,15 @@ def test_the_range_of_a_small_table_leaves_room_for_the_long_tail_of_the_next(da
     assert (beyond > most).mean() < 0.005
 
 
+def test_a_column_without_values_does_not_keep_a_large_table_from_showing_that_nothing_drifted(data):
+    table = _table(20_000).select(["sex", "town", "score", "paid"])
+    csv.write_csv(table.append_column("empty", pa.nulls(20_000, pa.string())), data)
+    created = create(_request(data, protected=("sex",)))
+    source = load_records(created.folder / "governance", today=TODAY).dataset("trial")
+    assert not source.columns["empty"].drift
+    assert not any("too small to show" in line and "/trial.yaml" in line for line in created.look)
+
+
 @pytest.mark.parametrize(
     ("name", "values"),
     [
