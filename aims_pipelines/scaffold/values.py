@@ -161,21 +161,21 @@ def column_of(profile: ColumnProfile) -> Column:
 
 
 def null_texts(path: Path, table: "pa.Table") -> tuple[str, ...]:
-    """Texts of a CSV file that by wide custom mean missing but were read as text, blank ones included; Parquet has
-    nulls of its own."""
+    """Texts of a CSV file that by wide custom mean missing but were read as text, blank ones included, with any space
+    around them; Parquet has nulls of its own."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     if path.name.lower().endswith((".parquet", ".pq")):
         return ()
     found: set[str] = set()
-    wanted = pa.array(NULL_TEXTS)
+    wanted = pa.array(["", *NULL_TEXTS])
     for column in table.columns:
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-            hits = column.filter(pc.is_in(column, value_set=wanted.cast(column.type)))
-            found.update(hits.unique().to_pylist())
-            found.update(column.filter(pc.match_substring_regex(column, r"^\s+$")).unique().to_pylist())
-    return tuple(sorted(found, key=lambda text: (text not in NULL_TEXTS, *map(ord, text))))
+            trimmed = pc.utf8_trim_whitespace(column)
+            hits = column.filter(pc.is_in(trimmed, value_set=wanted.cast(column.type)))
+            found.update(text for text in hits.unique().to_pylist() if text)
+    return tuple(sorted(found, key=lambda text: (text not in NULL_TEXTS, text)))
 
 
 def _category(profile: ColumnProfile) -> Column:

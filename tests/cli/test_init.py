@@ -483,17 +483,18 @@ def test_what_only_looks_like_a_day_keeps_its_list_or_range(values):
     assert "allowed" in rules or "max" in rules
 
 
-def test_blank_texts_among_numbers_mean_missing(data):
-    table = _table()
+@pytest.mark.parametrize("text", [" ", " ?", "n/a "], ids=repr)
+def test_blank_texts_and_marks_among_numbers_mean_missing(data, text):
+    table = _table(600)
     income = [
-        " " if number % 50 == 0 else f"{value}" for number, value in enumerate(table["income"].to_pylist())
+        text if number % 50 == 0 else f"{value}" for number, value in enumerate(table["income"].to_pylist())
     ]
     csv.write_csv(table.set_column(5, "income", pa.array(income)), data)
     created = create(_request(data))
     source = load_records(created.folder / "governance", today=TODAY).dataset("trial")
-    assert source.source.null_values == (" ",)
+    assert source.source.null_values == (text,)
     assert source.columns["income"].type == "number"
-    assert any("' ' in the file was taken to mean missing" in line for line in created.look)
+    assert any(f"{text!r} in the file was taken to mean missing" in line for line in created.look)
 
 
 def test_the_range_of_a_small_table_leaves_room_for_the_long_tail_of_the_next():
