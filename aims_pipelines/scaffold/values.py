@@ -124,9 +124,8 @@ def _holds_dates(column: Column, values: "pa.ChunkedArray") -> bool:
     import pyarrow.compute as pc
 
     if column.is_whole and column.minimum > 1900_01_00 and column.maximum < 2101_01_01:
-        days = np.array([value for value in pc.unique(values).to_pylist() if value is not None]).astype(
-            np.int64
-        )
+        known = np.array([value for value in pc.unique(values).to_pylist() if value is not None], np.float64)
+        days = known[~np.isnan(known)].astype(np.int64)
         months = days // 100 % 100
         return bool(((months >= 1) & (months <= 12) & (days % 100 >= 1) & (days % 100 <= 31)).all())
     if column.type is not ColumnType.STRING or not column.known:

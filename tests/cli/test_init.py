@@ -472,6 +472,11 @@ def test_days_are_told_however_they_are_written_and_those_of_the_next_batch_are_
     assert booked.rules["drift"] is False
 
 
+def test_days_as_numbers_are_told_where_some_are_missing_as_pandas_writes_them():
+    values = [20_260_100.0 + 1 + number % 28 for number in range(1_999)] + [float("nan")]
+    assert _guessed(booked=values)["booked"].why_not == "a date"
+
+
 @pytest.mark.parametrize(
     "values",
     [["1.2.3", "10.4.1"], ["12/7", "3/4"], [20_261_350, 20_261_101], [1889.5, 2022.75]],
