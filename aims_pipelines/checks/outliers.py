@@ -113,10 +113,12 @@ def treat(
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    table = _plain(table, _measurements(record)) if limits.outlier_action is not OutlierAction.FLAG else table
-    nothing = table.slice(0, 0)
+    from aims_pipelines.measure.views import without_views
+
     if limits.outlier_action is OutlierAction.FLAG or table.num_rows == 0:
-        return TreatedTable(kept=table, rejected=nothing)
+        return TreatedTable(kept=table, rejected=table.slice(0, 0))
+    table = without_views(_plain(table, _measurements(record)))
+    nothing = table.slice(0, 0)
     fences = _fences_of_rows(table, record, limits, reference)
     kept, treated = table, []
     rejected = pa.repeat(pa.scalar(False), table.num_rows)

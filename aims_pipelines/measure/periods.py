@@ -13,6 +13,7 @@ from aims_pipelines.measure.column_types import kind_of
 from aims_pipelines.measure.kernel import Pass
 from aims_pipelines.measure.lowering import Numbers, lower, one_array
 from aims_pipelines.measure.table_files import Paths, TableFiles
+from aims_pipelines.measure.views import without_views
 from aims_pipelines.measure.windows import TableWindow, Window
 from aims_pipelines.stats.merge import empty_profile, merge
 from aims_pipelines.stats.profile import MISSING, GroupSpec, Kind, Profile
@@ -110,7 +111,9 @@ def parts_by_period(
     window: Window, schema: pa.Schema, time: str, every: Period
 ) -> Iterator[tuple[int | None, pa.Table]]:
     """The rows of a window, period by period; those without a time under ``None``."""
-    table = pa.table([window.column(index) for index in range(len(schema))], names=schema.names)
+    table = without_views(
+        pa.table([window.column(index) for index in range(len(schema))], names=schema.names)
+    )
     lowered = lower(one_array(table.column(time)))
     assert isinstance(lowered, Numbers)  # noqa: S101 - as times are
     numbers = period_numbers(lowered.values, every)

@@ -10,6 +10,7 @@ from aims_pipelines.core.errors import BadInput, Fault
 from aims_pipelines.measure.csv_reader import CsvFile
 from aims_pipelines.measure.kernel import Measured, Pass
 from aims_pipelines.measure.parquet_reader import ParquetTable
+from aims_pipelines.measure.views import without_views
 from aims_pipelines.measure.windows import Window, windows_of
 from aims_pipelines.stats.profile import GroupSpec
 
@@ -88,7 +89,7 @@ def open_batches(path: Path | str, *, null_values: Sequence[str] = ()) -> pa.Rec
 
 
 def read_table(path: Path | str, *, null_values: Sequence[str] = ()) -> pa.Table:
-    """Read a table file into memory.
+    """Read a table file into memory; texts in views are laid out with offsets, so that rows can be picked.
 
     Args:
         path: As :func:`open_batches`.
@@ -98,7 +99,7 @@ def read_table(path: Path | str, *, null_values: Sequence[str] = ()) -> pa.Table
         BadInput: As :func:`open_batches`.
     """
     source = open_table(path, null_values)
-    return pa.Table.from_batches(source.batches(), source.schema)
+    return without_views(pa.Table.from_batches(source.batches(), source.schema))
 
 
 def measure_file(

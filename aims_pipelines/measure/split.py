@@ -10,6 +10,7 @@ from aims_pipelines.measure.buffers import Hashes
 from aims_pipelines.measure.column_types import flattened
 from aims_pipelines.measure.lowering import Codes, Numbers, descend, lower, one_array
 from aims_pipelines.measure.rowhash import add_codes, add_hashed, add_numbers, column_salt
+from aims_pipelines.measure.views import without_views
 from aims_pipelines.measure.windows import Window, windows_of
 from aims_pipelines.stats.hashing import hash_labels, mix
 
@@ -54,6 +55,7 @@ def split_rows(table: pa.Table, *, by: Sequence[str], holdout: float = 0.3) -> t
         )
     if faults:
         raise BadInput(faults)
+    table = without_views(table)
     keys = table.select(list(dict.fromkeys(by)))
     schema, windows = windows_of(keys)
     columns = [(name, path) for name, path, _ in flattened(schema)]

@@ -117,6 +117,14 @@ def test_quarantine_takes_whole_rows_out_and_keeps_them_apart(build):
     assert pa.concat_tables([result.rejected, result.kept]) == table
 
 
+def test_rows_are_taken_out_beside_texts_in_views(build):
+    table = amounts(wild=20)
+    table = table.append_column("note", pa.array(["x"] * table.num_rows, pa.string_view()))
+    _, result = treated(build, table, "quarantine")
+    assert (result.rejected.num_rows, result.kept.num_rows) == (20, table.num_rows - 20)
+    assert result.rejected["note"].to_pylist() == ["x"] * 20
+
+
 def test_missing_values_are_neither_clipped_nor_taken_out(build):
     values = [*USUAL, None, float("nan")]
     table = pa.table({"amount": pa.array(values, pa.float64())})

@@ -56,6 +56,18 @@ def test_each_period_has_the_profile_of_its_rows(
     assert_same_profile(merge_all(found.values()), whole, rtol=1e-7)
 
 
+def test_texts_in_views_are_told_by_period_too(tmp_path: Path) -> None:
+    days = pa.array([1, None, 400, 2] * 50, pa.int32()).cast(pa.date32())
+    table = pa.table({"day": days, "word": pa.array(["a", "b", "c", "d"] * 50, pa.string_view())})
+    parquet.write_table(table, tmp_path / "views.parquet")
+    found = profile_periods(tmp_path / "views.parquet", time="day", every="year")
+    assert {name: dict(profile.columns["word"].categories.counts) for name, profile in found.items()} == {
+        "1970": {"a": 50, "d": 50},
+        "1971": {"c": 50},
+        "(missing)": {"b": 50},
+    }
+
+
 def test_days_in_a_csv_become_months(tmp_path: Path) -> None:
     days = pd.date_range("2011-01-30", "2011-03-02").strftime("%Y-%m-%d")
     csv.write_csv(pa.table({"day": list(days), "n": list(range(len(days)))}), tmp_path / "rides.csv")

@@ -40,6 +40,18 @@ def test_a_struct_decides_by_its_fields():
     assert min(part.num_rows for part in of_nested) > 400
 
 
+def test_views_which_arrow_picks_no_rows_from_split_like_texts():
+    plain = people(2_000)
+    fields = pa.StructArray.from_arrays([plain["person"].combine_chunks().cast(pa.string_view())], ["v"])
+    views = plain.set_column(0, "person", plain["person"].cast(pa.string_view()))
+    views = views.append_column("raw", plain["person"].cast(pa.binary()).cast(pa.binary_view()))
+    views = views.append_column("s", fields)
+    sides = [part["row"].to_pylist() for part in split_rows(plain, by=["person"])]
+    split = split_rows(views, by=["person"])
+    assert [part["row"].to_pylist() for part in split] == sides
+    assert split[0]["s"].to_pylist()[0] == {"v": split[0]["person"].to_pylist()[0]}
+
+
 def test_what_cannot_decide_is_refused():
     table = pa.table({"list": [[1], [2]], "x": [1, 2]})
     with pytest.raises(BadInput, match="the type list<"):

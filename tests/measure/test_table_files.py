@@ -237,6 +237,14 @@ def test_damage_inside_a_parquet_file_is_refused(table: pa.Table, tmp_path: Path
     assert "damaged" in faults_of(path)[0]
 
 
+def test_rows_of_a_file_with_texts_in_views_can_be_picked(tmp_path: Path) -> None:
+    views = pa.table({"word": pa.array(["a", "b", None], pa.string_view())})
+    parquet.write_table(views, tmp_path / "t.parquet")
+    read = read_table(tmp_path / "t.parquet")
+    assert read.filter(pa.array([False, True, True]))["word"].to_pylist() == ["b", None]
+    assert content_digest(read) == content_digest(views)
+
+
 @pytest.mark.parametrize("row_group_size", [100, 1000, 5000])
 @pytest.mark.parametrize("use_dictionary", [True, False])
 def test_a_parquet_file_is_measured_like_the_table_in_it(
